@@ -1,0 +1,28 @@
+"""The names by which pods ask for the mesh: a public contract."""
+
+PREFIX = "aegisproxy.io/"
+
+INGRESS = PREFIX + "ingress"
+INGRESS_PORT = PREFIX + "ingress.port"
+INGRESS_POLICY = PREFIX + "ingress.policy"
+INGRESS_HOSTS = PREFIX + "ingress.hosts"
+EGRESS = PREFIX + "egress"
+IDENTITY = PREFIX + "identity"
+IDENTITY_PROVIDER = PREFIX + "identity.provider"
+REDIRECT = PREFIX + "redirect"
+LOG_LEVEL = PREFIX + "log.level"
+EXCLUDE_INBOUND_PORTS = PREFIX + "exclude.inbound.ports"
+EXCLUDE_OUTBOUND_PORTS = PREFIX + "exclude.outbound.ports"
+EXCLUDE_OUTBOUND_CIDRS = PREFIX + "exclude.outbound.cidrs"
+PROXY_CPU_REQUEST = PREFIX + "proxy.cpu.request"
+PROXY_CPU_LIMIT = PREFIX + "proxy.cpu.limit"
+PROXY_MEMORY_REQUEST = PREFIX + "proxy.memory.request"
+PROXY_MEMORY_LIMIT = PREFIX + "proxy.memory.limit"
+
+# A label, so that reconcile and selectors find injected pods.
+INJECTED_LABEL = PREFIX + "injected"
+
+PROXY_UID = 1137
+INGRESS_PROXY_PORT = 3127
+EGRESS_PROXY_PORT = 3128
+ADMIN_PORT = 3129

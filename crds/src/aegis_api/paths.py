@@ -1,0 +1,85 @@
+"""The path contract: one canonical form, which is what policy judges and what the origin receives.
+
+If two common servers could read a path differently, there is no canonical form and the request is refused.
+RFC 3986 sections 2.3 (unreserved), 5.2.4 (dot segments), 6.2.2 (normalisation).
+"""
+
+import re
+
+# Every byte a path may hold: pchar of RFC 3986 and '/', with escapes apart.
+_PLAIN = re.compile(rb"(?:/[A-Za-z0-9_~!$&'()*+,=:@-][A-Za-z0-9._~!$&'()*+,=:@-]*)+/?|/")
+_LEGAL = re.compile(rb"/(?:[A-Za-z0-9._~!$&'()*+,;=:@/{}|^`\"<>\[\]-]|%[0-9A-Fa-f]{2})*")
+_ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})")
+_UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
+# Escapes that some server decodes into structure: controls, '/', '\\' and DEL.
+_FORBIDDEN = frozenset(range(0x20)) | frozenset(b"/\\\x7f")
+_DOUBLE_ESCAPE = re.compile(rb"%25[0-9A-Fa-f]{2}")
+
+
+class AmbiguousPath(ValueError):
+    """A path that two servers could read differently. Its text says which part, for the log only."""
+
+
+def canonical_path(path: bytes) -> bytes:
+    """The canonical form of a request path (without query), which starts with '/'.
+
+    Escaped unreserved characters are decoded once, other escapes are kept in upper case, dot segments are removed.
+    Raises AmbiguousPath for what has no single reading. The result is its own canonical form.
+    """
+    if _PLAIN.fullmatch(path):
+        return path
+    if not _LEGAL.fullmatch(path):
+        raise AmbiguousPath("a byte or an escape that no path may hold")
+    if _DOUBLE_ESCAPE.search(path):
+        raise AmbiguousPath("an escaped escape")
+    _check_encoding(path)
+    segments: list[bytes] = []
+    parts = _ESCAPE.sub(_decode_unreserved, path).split(b"/")[1:]
+    last = len(parts) - 1
+    for index, segment in enumerate(parts):
+        if b";" in segment:
+            _check_parameters(segment)
+        if not segment:
+            if index != last:
+                raise AmbiguousPath("an empty segment")
+            segments.append(b"")
+        elif segment == b"..":
+            if segments:
+                segments.pop()
+            if index == last:
+                segments.append(b"")
+        elif segment == b".":
+            if index == last:
+                segments.append(b"")
+        else:
+            segments.append(segment)
+    return b"/" + b"/".join(segments)
+
+
+def _decode_unreserved(match: re.Match[bytes]) -> bytes:
+    byte = int(match[1], 16)
+    if byte in _FORBIDDEN:
+        raise AmbiguousPath("an escaped separator or control")
+    return bytes((byte,)) if byte in _UNRESERVED else match[0].upper()
+
+
+def _check_encoding(path: bytes) -> None:
+    """Escapes must spell UTF-8: overlong forms of '.' and '/' are what lenient decoders turn into structure."""
+    try:
+        _ESCAPE.sub(lambda match: bytes((int(match[1], 16),)), path).decode("utf-8")
+    except UnicodeDecodeError:
+        raise AmbiguousPath("escapes that are not UTF-8") from None
+
+
+def _check_parameters(segment: bytes) -> None:
+    """`..;x` is a dot segment for servers that cut parameters off before they resolve it, and a name for the others."""
+    if segment.partition(b";")[0] in (b"", b".", b".."):
+        raise AmbiguousPath("path parameters on an empty or dot segment")
+
+
+_PARAMETERS = re.compile(rb";[^/]*")
+
+
+def without_parameters(path: bytes) -> bytes:
+    """A canonical path as a server reads it that cuts `;name=value` off each segment."""
+    return _PARAMETERS.sub(b"", path)

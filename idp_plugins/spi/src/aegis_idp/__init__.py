@@ -1,0 +1,15 @@
+"""What an identity provider plugin of Aegis is.
+
+A plugin is an installed distribution with one entry point in the group `aegis.idp`, named as in `spec.type` of an
+IdentityProvider. The entry point is an object that satisfies `plugin.Plugin`: it answers five questions, each a small
+typed value or coroutine. The host that asks (proxy, webhook or reconcile function) owns caching, refresh, single
+flight, timeouts, threads and secrets, so a plugin is short, plain code.
+
+- `plugin`: the five questions
+- `values`: what they take and give
+- `http`: the HTTP client that the host hands in
+- `settings`: a provider's settings as one attrs class: its JSON schema and its parser
+- `errors`: how a plugin says what went wrong
+- `discovery`: plugins by name
+- `conformance`: the tests that every plugin runs
+"""

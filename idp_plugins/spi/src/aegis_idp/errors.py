@@ -1,0 +1,35 @@
+"""How a plugin says what went wrong. The text is for the operator: what happened, and what to do.
+
+It never holds a token, and of a provider's answer only its error code and description.
+"""
+
+
+class ProviderError(Exception):
+    """Base of all. A host treats any other exception of a plugin as a defect of the plugin."""
+
+
+class Unavailable(ProviderError):
+    """The provider could not answer (network, 5xx, throttling): the same call may go through later.
+
+    `retry_after` is the provider's own wish in seconds (RFC 9110 section 10.2.3), if it said one.
+    """
+
+    def __init__(self, message: str, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class Refused(ProviderError):
+    """The provider answered no: somebody must change something there or here before the same call can go through."""
+
+
+class Misconfigured(ProviderError):
+    """Our own side is incomplete: a file that is not mounted, a setting that cannot work."""
+
+
+class ClaimRefused(ProviderError):
+    """A token with a good signature whose claims do not lead to a subject of this provider."""
+
+
+class ForeignObject(ProviderError):
+    """An object of ours-to-be name exists at the provider and bears another owner's mark: it is neither used nor removed."""

@@ -1,0 +1,57 @@
+"""The five questions that a plugin answers."""
+
+from collections.abc import Mapping
+from typing import Protocol, TypeVar
+
+from aegis_api.names import Subject
+
+from aegis_idp.http import Http
+from aegis_idp.values import (
+    PodContext,
+    PodNeeds,
+    Provisioned,
+    ProvisionRequest,
+    Secret,
+    TokenRequest,
+    Trust,
+)
+
+S = TypeVar("S")
+
+
+class Plugin(Protocol[S]):
+    """An identity provider. It keeps no state: settings come in with every question."""
+
+    @property
+    def settings(self) -> type[S]:
+        """1. Which settings do I take? An attrs class; see `settings` for the field types it may have."""
+
+    def pod_needs(self, settings: S, pod: PodContext) -> PodNeeds:
+        """2. What does a pod need? Raises errors.Misconfigured for what this provider cannot do, with the way out.
+
+        Asked at admission of an Identity as well, so that the author hears of it first.
+        """
+
+    async def acquire(self, settings: S, request: TokenRequest, http: Http) -> Secret:
+        """3. How do I get a token for this identity and audience? A JWT, or a ProviderError.
+
+        Called by the proxy when none is cached or the cached one ages.
+        """
+
+    async def trust(self, settings: S, http: Http) -> Trust:
+        """4. Whose tokens are good? May ask the provider (discovery); called again at times."""
+
+    def subject(self, settings: S, claims: Mapping[str, object]) -> Subject:
+        """4b. Whose token is this? `claims` come from a token whose signature, iss, aud, exp and nbf are good.
+
+        Raises errors.ClaimRefused where they do not lead to one subject. Decides by what a workload cannot choose.
+        """
+
+    def provision(self, settings: S, request: ProvisionRequest, http: Http) -> Provisioned:
+        """5. How do I make this identity at the provider? Idempotent, and repairs what has drifted.
+
+        Never adopts an object with another owner's mark (errors.ForeignObject). May block and use a vendor's SDK.
+        """
+
+    def deprovision(self, settings: S, request: ProvisionRequest, http: Http) -> None:
+        """5b. Removes what `provision` made. What is gone already is success; foreign objects stay."""
