@@ -3,6 +3,9 @@
 It never holds a token, and of a provider's answer only its error code and description.
 """
 
+# ruff: noqa: N818
+# An error here is named by what happened: that is what its catcher asks for.
+
 
 class ProviderError(Exception):
     """Base of all. A host treats any other exception of a plugin as a defect of the plugin."""
@@ -32,4 +35,4 @@ class ClaimRefused(ProviderError):
 
 
 class ForeignObject(ProviderError):
-    """An object of ours-to-be name exists at the provider and bears another owner's mark: it is neither used nor removed."""
+    """An object of the name we would use bears another owner's mark: it is neither used nor removed."""

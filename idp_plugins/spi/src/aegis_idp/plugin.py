@@ -4,17 +4,8 @@ from collections.abc import Mapping
 from typing import Protocol, TypeVar
 
 from aegis_api.names import Subject
-
 from aegis_idp.http import Http
-from aegis_idp.values import (
-    PodContext,
-    PodNeeds,
-    Provisioned,
-    ProvisionRequest,
-    Secret,
-    TokenRequest,
-    Trust,
-)
+from aegis_idp.values import PodContext, PodNeeds, Provisioned, ProvisionRequest, Secret, TokenRequest, Trust
 
 S = TypeVar("S")
 
@@ -26,10 +17,14 @@ class Plugin(Protocol[S]):
     def settings(self) -> type[S]:
         """1. Which settings do I take? An attrs class; see `settings` for the field types it may have."""
 
+    @property
+    def makes_objects(self) -> bool:
+        """Whether `provision` makes anything at the provider. If not, a host need not call it, nor guard deletion."""
+
     def pod_needs(self, settings: S, pod: PodContext) -> PodNeeds:
         """2. What does a pod need? Raises errors.Misconfigured for what this provider cannot do, with the way out.
 
-        Asked at admission of an Identity as well, so that the author hears of it first.
+        Asked for pods with an Identity, and at admission of the Identity, so that its author hears of it first.
         """
 
     async def acquire(self, settings: S, request: TokenRequest, http: Http) -> Secret:
@@ -47,11 +42,12 @@ class Plugin(Protocol[S]):
         Raises errors.ClaimRefused where they do not lead to one subject. Decides by what a workload cannot choose.
         """
 
-    def provision(self, settings: S, request: ProvisionRequest, http: Http) -> Provisioned:
+    async def provision(self, settings: S, request: ProvisionRequest, http: Http) -> Provisioned:
         """5. How do I make this identity at the provider? Idempotent, and repairs what has drifted.
 
-        Never adopts an object with another owner's mark (errors.ForeignObject). May block and use a vendor's SDK.
+        Never adopts an object with another owner's mark (errors.ForeignObject). A host runs it in a thread of its own
+        (see `blocking.run`), so it may use a vendor's blocking SDK in place of `http`.
         """
 
-    def deprovision(self, settings: S, request: ProvisionRequest, http: Http) -> None:
+    async def deprovision(self, settings: S, request: ProvisionRequest, http: Http) -> None:
         """5b. Removes what `provision` made. What is gone already is success; foreign objects stay."""

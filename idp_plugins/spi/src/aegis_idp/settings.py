@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from typing import Any, TypeVar
 
 import attrs
+
 from aegis_api.reading import Node, ParseError
 
 S = TypeVar("S")
@@ -29,7 +30,7 @@ def setting(
     low: int = 0,
     high: int = 2**31 - 1,
 ) -> Any:
-    """A field of a settings class: `doc` for people, and `pattern` (with `wanted` in words) or bounds for the parser."""
+    """A field of a settings class: `doc` for people, and a `pattern` (`wanted` in words) or bounds for the parser."""
     metadata = {_DOC: doc, _PATTERN: pattern, _WANTED: wanted or f"text that matches {pattern}", _RANGE: (low, high)}
     return attrs.field(default=default, metadata=metadata)
 

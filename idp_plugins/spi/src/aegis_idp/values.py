@@ -1,11 +1,13 @@
 """The values that plugins and their hosts exchange."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Protocol
+
+from attrs import field, frozen
 
 from aegis_api.hosts import HostPattern
 from aegis_api.names import Subject
-from attrs import field, frozen
+from aegis_idp.errors import Misconfigured
 
 
 class Secret:
@@ -131,17 +133,22 @@ class Trust:
 
 @frozen
 class Owner:
-    """The mark on everything made at a provider: the cluster's and the Identity's own id. Others' objects stay theirs."""
+    """The mark on all that is made at a provider: the cluster's and the Identity's own id."""
 
     cluster: str
     uid: str
+
+
+def _no_token(audience: str) -> Secret:
+    raise Misconfigured(f"this host has no ServiceAccount token for the audience {audience} to show to the provider")
 
 
 @frozen
 class ProvisionRequest:
     """Make (or remove) `subject` at the provider. `metadata` is what the last run gave back, empty at first.
 
-    `hosts` and the audience fields say which tokens it will ask for.
+    `hosts` and the audience fields say which tokens it will ask for. `host_token` gives the host's own ServiceAccount
+    token for an audience: what it shows to the provider, so that no admin's password need be stored.
     """
 
     subject: Subject
@@ -150,6 +157,7 @@ class ProvisionRequest:
     audience_per_destination: bool
     hosts: tuple[HostPattern, ...]
     metadata: Mapping[str, str] = field(factory=dict, hash=False)
+    host_token: Callable[[str], Secret] = field(default=_no_token, repr=False, eq=False)
 
 
 @frozen
