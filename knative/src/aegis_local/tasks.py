@@ -1,0 +1,55 @@
+"""Coroutines that run beside each other and end together."""
+
+from collections.abc import Coroutine
+from typing import Any
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import deferLater
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+log = Logger()
+
+
+async def sleep(clock: IReactorTime, seconds: float) -> None:
+    """Wait for `seconds`; cancelling the coroutine that waits ends the wait."""
+    await deferLater(clock, seconds)
+
+
+class Tasks:
+    """A set of running coroutines. One that fails is logged under its name: nobody waits for its result."""
+
+    def __init__(self) -> None:
+        self._running: set[Deferred[Any]] = set()
+
+    def start(self, name: str, work: Coroutine[Any, Any, Any]) -> Deferred[Any]:
+        """Run `work` until it ends or is cancelled, here or by `Deferred.cancel` of the result."""
+        task: Deferred[Any] = Deferred.fromCoroutine(work)
+        self._running.add(task)
+
+        def ended(result: Any) -> None:
+            self._running.discard(task)
+            if isinstance(result, Failure) and not isinstance(result.value, CancelledError):
+                log.failure("{name} failed", failure=result, name=name)
+
+        task.addBoth(ended)
+        return task
+
+    def cancel(self) -> None:
+        """End all of them. Cancelling runs their `finally` blocks up to the first wait."""
+        for task in list(self._running):
+            task.cancel()
+
+    async def join(self) -> None:
+        """Wait until all have ended."""
+        while self._running:
+            waiting: Deferred[None] = Deferred()
+            first = next(iter(self._running))
+
+            def woken(result: Any, waiting: Deferred[None] = waiting) -> Any:
+                waiting.callback(None)
+                return result
+
+            first.addBoth(woken)
+            await waiting

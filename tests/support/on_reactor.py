@@ -1,0 +1,37 @@
+"""Run a coroutine on Twisted's reactor from a plain test."""
+
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
+
+from aegis_local.reactors import installed
+
+T = TypeVar("T")
+
+reactor = installed()
+
+
+def on_reactor(work: Coroutine[Any, Any, T], seconds: float = 60.0) -> T:
+    """The result of `work`, or what it raised; cancelled after `seconds`.
+
+    The reactor is left with `crash`, which, unlike `stop`, lets it run again for the next test.
+    """
+    results: list[T | Failure] = []
+
+    def done(result: T | Failure) -> None:
+        results.append(result)
+        reactor.crash()
+
+    def begin() -> None:
+        task = Deferred.fromCoroutine(work)
+        task.addTimeout(seconds, reactor)
+        task.addBoth(done)
+
+    reactor.callWhenRunning(begin)
+    reactor.run()
+    result = results[0]
+    if isinstance(result, Failure):
+        result.raiseException()
+    return result
