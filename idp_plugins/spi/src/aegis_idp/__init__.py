@@ -8,6 +8,10 @@ flight, timeouts, threads and secrets, so a plugin is short, plain code.
 - `plugin`: the five questions
 - `values`: what they take and give
 - `http`: the HTTP client that the host hands in
+- `blocking`: such a client for hosts that may block, and `run` to ask a plugin with it
+- `openid`, `oauth`: discovery of an issuer, and the token endpoint, for plugins that need them
+- `claims`: claims of a verified token, read with types
+- `urls`, `redaction`: which URLs are safe to call, and how to quote a provider without quoting a secret
 - `settings`: a provider's settings as one attrs class: its JSON schema and its parser
 - `errors`: how a plugin says what went wrong
 - `discovery`: plugins by name

@@ -23,7 +23,14 @@ class Unavailable(ProviderError):
 
 
 class Refused(ProviderError):
-    """The provider answered no: somebody must change something there or here before the same call can go through."""
+    """The provider answered no: somebody must change something there or here before the same call can go through.
+
+    `code` is the provider's own error code, if it gave one.
+    """
+
+    def __init__(self, message: str, code: str = "") -> None:
+        super().__init__(message)
+        self.code = code
 
 
 class Misconfigured(ProviderError):

@@ -7,7 +7,12 @@ from urllib.parse import urlencode
 
 from attrs import field, frozen
 
-from aegis_idp.errors import Unavailable
+from aegis_idp.errors import Refused, Unavailable
+from aegis_idp.redaction import quoted
+from aegis_idp.values import Secret
+
+# RFC 9110 sections 15.5.9 and RFC 8470 section 5.2: the same request may be sent again.
+_LATER = frozenset({408, 425, 429})
 
 
 @frozen
@@ -18,21 +23,50 @@ class Response:
     headers: Mapping[str, str] = field(repr=False, hash=False)
     body: bytes = field(repr=False)
 
-    def json_object(self) -> Mapping[str, object]:
+    def json_object(self, what: str) -> Mapping[str, object]:
         """The body as a JSON object. Raises Unavailable if it is none: a proxy's error page is no answer."""
         try:
             value = json.loads(self.body)
         except (ValueError, RecursionError):
             value = None
         if not isinstance(value, dict):
-            kind = self.headers.get("content-type", "no content type")
-            raise Unavailable(f"the answer (status {self.status}, {kind[:80]}) is not a JSON object")
+            kind = quoted(self.headers.get("content-type", "no content type"), ())
+            raise Unavailable(f"{what}: the answer (status {self.status}, {kind}) is not a JSON object")
         return value
 
     def retry_after(self) -> float | None:
         """The delay in seconds that the server asks for (RFC 9110 section 10.2.3), if given in seconds."""
         text = self.headers.get("retry-after", "")
         return float(text) if text.isascii() and text.isdecimal() and len(text) < 7 else None
+
+    def good_answer(self, what: str, *secrets: Secret) -> Mapping[str, object]:
+        """The JSON object of a 2xx answer to `what` was asked.
+
+        Raises Unavailable where the same call may go through later (5xx, 429, a page instead of an object), and
+        Refused, with the error code of RFC 6749 section 5.2 if there is one, where it cannot. What was sent in
+        `secrets` never shows in an error, whatever the answer quotes.
+        """
+        if 200 <= self.status < 300:
+            return self.json_object(what)
+        if 300 <= self.status < 400:
+            raise Unavailable(f"{what}: the answer is a redirect ({self.status}), which is never followed")
+        code, explanation = self._error(secrets)
+        said = f": {code}" if code else ""
+        text = f"{what}: answered with status {self.status}{said}" + (f" ({explanation})" if explanation else "")
+        if 400 <= self.status < 500 and self.status not in _LATER:
+            raise Refused(text, code)
+        raise Unavailable(text, self.retry_after())
+
+    def _error(self, secrets: tuple[Secret, ...]) -> tuple[str, str]:
+        try:
+            answer = self.json_object("")
+        except Unavailable:
+            return "", ""
+        code, explanation = answer.get("error"), answer.get("error_description")
+        return (
+            quoted(code, secrets) if isinstance(code, str) else "",
+            quoted(explanation, secrets) if isinstance(explanation, str) else "",
+        )
 
 
 class Http(Protocol):

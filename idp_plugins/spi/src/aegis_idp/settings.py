@@ -2,14 +2,14 @@
 
 A settings class is `attrs.frozen`. Its fields have these types: `str`, `int`, `bool`, `Literal[...]` of strings,
 `tuple[str, ...]`, `Mapping[str, str]`, `Mapping[str, object]` (any JSON object), another settings class, and each of
-these `| None`. A field without default is required. `setting(...)` adds a description and bounds. The field
-`client_id` is `clientId` in `config`.
+these `| None`. A field without default is required. `setting(...)` adds a description, bounds and a check. The field
+`client_id` is `clientId` in `config`. Rules that span fields are raised as ValueError by `__attrs_post_init__`.
 """
 
 import re
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 import attrs
@@ -18,7 +18,8 @@ from aegis_api.reading import Node, ParseError
 
 S = TypeVar("S")
 
-_DOC, _PATTERN, _WANTED, _RANGE = "doc", "pattern", "wanted", "range"
+_DOC, _PATTERN, _WANTED, _RANGE, _CHECK = "doc", "pattern", "wanted", "range", "check"
+_ANY_RANGE = (0, 2**31 - 1)
 
 
 def setting(
@@ -27,11 +28,22 @@ def setting(
     default: Any = attrs.NOTHING,
     pattern: str | None = None,
     wanted: str | None = None,
-    low: int = 0,
-    high: int = 2**31 - 1,
+    low: int = _ANY_RANGE[0],
+    high: int = _ANY_RANGE[1],
+    check: Callable[[Any], None] | None = None,
 ) -> Any:
-    """A field of a settings class: `doc` for people, and a `pattern` (`wanted` in words) or bounds for the parser."""
-    metadata = {_DOC: doc, _PATTERN: pattern, _WANTED: wanted or f"text that matches {pattern}", _RANGE: (low, high)}
+    """A field of a settings class, described for people by `doc`.
+
+    A text matches `pattern` (`wanted` says so in words), a number lies within the bounds. `check` holds what no
+    schema can say: it raises ValueError, whose text is what was wanted.
+    """
+    metadata = {
+        _DOC: doc,
+        _PATTERN: pattern,
+        _WANTED: wanted or f"text that matches {pattern}",
+        _RANGE: (low, high),
+        _CHECK: check,
+    }
     return attrs.field(default=default, metadata=metadata)
 
 
@@ -54,14 +66,21 @@ def read_settings(settings: type[S], config: Node) -> S:
         key = _camel(name)
         node = fields.required(key) if attribute.default is attrs.NOTHING else fields.optional(key)
         if node is not None:
-            values[name] = _read(hints[name], attribute, node)
+            values[name] = _checked(_read(hints[name], attribute, node), attribute, node)
     fields.done()
     try:
         return settings(**values)
-    except ParseError:
-        raise
     except ValueError as error:
         raise ParseError(config.path, "settings that do not fit together", str(error)) from error
+
+
+def _checked(value: Any, attribute: Any, node: Node) -> Any:
+    if check := attribute.metadata.get(_CHECK):
+        try:
+            check(value)
+        except ValueError as error:
+            raise node.refuse(str(error)) from error
+    return value
 
 
 def _camel(name: str) -> str:
@@ -82,7 +101,7 @@ def _schema(hint: Any, attribute: Any) -> dict[str, object]:
     if hint is bool:
         return {"type": "boolean", **described}
     if hint is int:
-        low, high = metadata.get(_RANGE, (0, 2**31 - 1))
+        low, high = metadata.get(_RANGE, _ANY_RANGE)
         return {"type": "integer", "minimum": low, "maximum": high, **described}
     if hint is str:
         return {"type": "string", **({"pattern": f"^(?:{p})$"} if (p := metadata.get(_PATTERN)) else {}), **described}
@@ -94,6 +113,7 @@ def _schema(hint: Any, attribute: Any) -> dict[str, object]:
         return {"type": "object", "additionalProperties": {"type": "string"}, **described}
     if hint == Mapping[str, object]:
         return {"type": "object", "x-kubernetes-preserve-unknown-fields": True, **described}
+    _require_settings_class(hint, attribute)
     return {**schema_of(hint), **described}
 
 
@@ -102,7 +122,7 @@ def _read(hint: Any, attribute: Any, node: Node) -> Any:
     if hint is bool:
         return node.boolean()
     if hint is int:
-        return node.integer(*metadata.get(_RANGE, (0, 2**31 - 1)))
+        return node.integer(*metadata.get(_RANGE, _ANY_RANGE))
     if hint is str:
         pattern = metadata.get(_PATTERN)
         return node.matching(re.compile(pattern), metadata[_WANTED]) if pattern else node.string()
@@ -114,4 +134,10 @@ def _read(hint: Any, attribute: Any, node: Node) -> Any:
         return {name: value.string() for name, value in node.entries()}
     if hint == Mapping[str, object]:
         return {name: value.value for name, value in node.entries()}
+    _require_settings_class(hint, attribute)
     return read_settings(hint, node)
+
+
+def _require_settings_class(hint: Any, attribute: Any) -> None:
+    if not attrs.has(hint):
+        raise TypeError(f"the setting {attribute.name} has the type {hint}, which no setting may have")

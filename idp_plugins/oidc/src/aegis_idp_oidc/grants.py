@@ -1,0 +1,108 @@
+"""The request for a token: which form, which header, which of it is secret."""
+
+import base64
+from collections.abc import Mapping
+from urllib.parse import quote_plus
+
+from attrs import field, frozen
+
+from aegis_api.names import Subject
+from aegis_idp.errors import Misconfigured
+from aegis_idp.oauth import JWT_BEARER_ASSERTION, JWT_BEARER_GRANT
+from aegis_idp.values import PodContext, PodNeeds, ProjectedToken, Secret, SecretKey, TokenRequest
+from aegis_idp_oidc.refusals import Asked
+from aegis_idp_oidc.settings import ClientSecret, OidcSettings
+from aegis_idp_oidc.templates import filled
+
+
+@frozen
+class Ask:
+    """What goes to the token endpoint. `secrets` are the parts of it that no text may quote."""
+
+    form: Mapping[str, str] = field(repr=False, hash=False)
+    headers: Mapping[str, str] = field(repr=False, hash=False)
+    secrets: tuple[Secret, ...]
+    asked: Asked
+
+
+def needs_of(settings: OidcSettings, pod: PodContext) -> PodNeeds:
+    """The ServiceAccount token or the Secret that `ask_for` will show."""
+    if settings.grant is None:
+        raise _no_grant()
+    if pod.audience_per_destination and not settings.asks_for_audience:
+        raise Misconfigured(
+            "with audiencePerDestination the server must hear which audience a token is wanted for: set "
+            "config.audienceParameter, or {audience} in config.scope"
+        )
+    token = ProjectedToken(settings.shown_audience, settings.expiration_seconds)
+    return PodNeeds(
+        tokens=(token,) if settings.grant != "client_credentials" else (),
+        secrets=(_key_of(settings.client_secret, pod.subject),) if settings.client_secret else (),
+    )
+
+
+def ask_for(settings: OidcSettings, request: TokenRequest) -> Ask:
+    """The request for a token. Raises Misconfigured if these settings cannot get one, or a file is not mounted."""
+    subject = request.subject
+    client = filled(settings.client_id or "", namespace=subject.namespace, name=subject.name)
+    grant, shown = _grant(settings, request)
+    authentication, headers, secrets = _client(settings, client, request)
+    wanted: dict[str, str] = {}
+    if settings.scope is not None:
+        wanted["scope"] = filled(settings.scope, audience=request.audience)
+    if settings.audience_parameter != "none":
+        wanted[settings.audience_parameter] = request.audience
+    credential = "its secret"
+    if shown:
+        credential = f"the ServiceAccount token of {subject} with the audience {settings.shown_audience}"
+    return Ask(
+        {**grant, **authentication, **wanted},
+        headers,
+        (*shown, *secrets),
+        Asked(client or str(subject), credential, request.audience),
+    )
+
+
+def _grant(settings: OidcSettings, request: TokenRequest) -> tuple[dict[str, str], tuple[Secret, ...]]:
+    """The grant's part of the form, and the ServiceAccount token in it, if there is one."""
+    match settings.grant:
+        case None:
+            raise _no_grant()
+        case "client_credentials":
+            return {"grant_type": "client_credentials"}, ()
+        case "client_assertion":
+            token = request.service_account_token(settings.shown_audience)
+            return {
+                "grant_type": "client_credentials",
+                "client_assertion_type": JWT_BEARER_ASSERTION,
+                "client_assertion": token.reveal(),
+            }, (token,)
+        case "jwt_bearer":
+            token = request.service_account_token(settings.shown_audience)
+            return {"grant_type": JWT_BEARER_GRANT, "assertion": token.reveal()}, (token,)
+
+
+def _client(
+    settings: OidcSettings, client: str, request: TokenRequest
+) -> tuple[dict[str, str], dict[str, str], tuple[Secret, ...]]:
+    """The client's part of the form, its headers, and the secrets in both (RFC 6749 section 2.3.1)."""
+    if settings.client_secret is None:
+        return {"client_id": client} if client else {}, {}, ()
+    secret = request.secret(_key_of(settings.client_secret, request.subject))
+    if settings.client_secret.method == "client_secret_post":
+        return {"client_id": client, "client_secret": secret.reveal()}, {}, (secret,)
+    # Both parts are form-encoded before they become a pair of RFC 7617.
+    pair = f"{quote_plus(client)}:{quote_plus(secret.reveal())}"
+    encoded = base64.b64encode(pair.encode()).decode()
+    return {}, {"authorization": f"Basic {encoded}"}, (secret, Secret(encoded))
+
+
+def _key_of(secret: ClientSecret, subject: Subject) -> SecretKey:
+    return SecretKey(filled(secret.name, name=subject.name), secret.key)
+
+
+def _no_grant() -> Misconfigured:
+    return Misconfigured(
+        "this provider's settings say how tokens are checked and not how one is got: set config.grant, to "
+        "client_assertion where the server accepts the cluster's ServiceAccount tokens"
+    )
