@@ -1,4 +1,7 @@
-"""Texts with places for a subject: `aegis.{namespace}.{name}` is `aegis.shop.orders` for shop's ServiceAccount orders."""
+"""Texts with places for a subject in them.
+
+`aegis.{namespace}.{name}` is `aegis.shop.orders` for the ServiceAccount `orders` of the namespace `shop`.
+"""
 
 import re
 
