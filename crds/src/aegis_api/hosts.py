@@ -20,7 +20,7 @@ def normal_host(host: str, namespace: str) -> str | None:
     as the cluster's DNS resolves it.
     """
     name = host.lower().removesuffix(".")
-    if not _HOST.fullmatch(name):
+    if not host.isascii() or not _HOST.fullmatch(name):  # the Kelvin sign's lower case is an ASCII k
         return None
     if name.endswith(_CLUSTER_DOMAIN):
         name = name.removesuffix(".cluster.local")

@@ -30,11 +30,12 @@ def canonical_path(path: bytes) -> bytes:
         return path
     if not _LEGAL.fullmatch(path):
         raise AmbiguousPath("a byte or an escape that no path may hold")
-    if _DOUBLE_ESCAPE.search(path):
-        raise AmbiguousPath("an escaped escape")
     _check_encoding(path)
+    decoded = _ESCAPE.sub(_decode_unreserved, path)
+    if _DOUBLE_ESCAPE.search(decoded):  # decoded, for %25%34%31 ends as %2541
+        raise AmbiguousPath("an escaped escape")
     segments: list[bytes] = []
-    parts = _ESCAPE.sub(_decode_unreserved, path).split(b"/")[1:]
+    parts = decoded.split(b"/")[1:]
     last = len(parts) - 1
     for index, segment in enumerate(parts):
         if b";" in segment:

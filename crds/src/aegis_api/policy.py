@@ -8,7 +8,7 @@ from attrs import field, frozen
 
 from aegis_api.metadata import Metadata, read_metadata
 from aegis_api.names import Subject, is_label, is_subdomain
-from aegis_api.paths import AmbiguousPath, canonical_path
+from aegis_api.paths import AmbiguousPath, canonical_path, without_parameters
 from aegis_api.reading import Node, ParseError, shown
 
 ANY_METHOD = "*"
@@ -17,7 +17,11 @@ ASTERISK = b"*"
 
 _METHOD = re.compile(r"[A-Z][A-Z0-9_-]{0,63}|\*")
 _RULE_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?")
-_CLAIM = re.compile(r"[!-~]{1,256}")
+
+# What one policy may hold, in the CRD's schema too: without bounds the API server cannot price the schema's CEL rules.
+MAX_RULES = 256
+MAX_CLAIMS = 64
+MAX_CLAIM_NAME = 256
 
 
 class Enforcement(Enum):
@@ -48,7 +52,7 @@ class Rule:
     """Allows a request when identity, method, path and claims all match. An empty list matches nothing.
 
     `claims` maps a claim's name to the values of which it must hold one. A rule that is `unauthenticated` needs no token
-    and has neither identities nor claims.
+    and has neither identities nor claims. A rule without a name is called by its place, like `rules[0]`.
     """
 
     name: str
@@ -80,7 +84,7 @@ def read_ingress_policy(node: Node, default_namespace: str = "") -> IngressPolic
     enforcement, rules_node = spec.optional("enforcement"), spec.optional("rules")
     spec.done()
     rules = (
-        tuple(_rule(item, index, metadata.namespace) for index, item in enumerate(rules_node.items()))
+        tuple(_rule(item, index, metadata.namespace) for index, item in enumerate(rules_node.items(MAX_RULES)))
         if rules_node
         else ()
     )
@@ -107,14 +111,12 @@ def _rule(node: Node, index: int, namespace: str) -> Rule:
         raise node.refuse("identities, or unauthenticated: true")
     kind = path_type.one_of(_PATH_TYPES) if path_type else PathType.PREFIX
     return Rule(
-        name=name.matching(_RULE_NAME, "a name of letters, digits, '-', '_' and '.'") if name else f"rule-{index}",
+        name=name.matching(_RULE_NAME, "a name of letters, digits, '-', '_' and '.'") if name else f"rules[{index}]",
         methods=frozenset(methods.list_of(_method)),
         paths=paths.list_of(_path),
         path_type=kind,
         identities=identities.list_of(lambda item: _identity(item, namespace)) if identities else (),
-        claims={_claim(key, values): frozenset(values.list_of(Node.string)) for key, values in claims.entries()}
-        if claims
-        else {},
+        claims=_claims(claims) if claims else {},
         unauthenticated=unauthenticated,
     )
 
@@ -136,16 +138,19 @@ def _path(node: Node) -> bytes:
             "a path that starts with '/', in ASCII, without '//', '\\', '#', '?' and escaped slashes"
         ) from None
     if b";" in path or canonical != path:
-        raise node.refuse(
-            f"the canonical form of the path, without parameters: {canonical.partition(b';')[0].decode()}"
-        )
+        plain = without_parameters(canonical).decode()
+        raise node.refuse(f"the canonical form of the path, without parameters: {plain}")
     return path
 
 
-def _claim(name: str, node: Node) -> str:
-    if not _CLAIM.fullmatch(name):
-        raise ParseError(node.path, shown(name), "a claim's name of 1 to 256 visible ASCII characters")
-    return name
+def _claims(node: Node) -> dict[str, frozenset[str]]:
+    claims = {name: frozenset(values.list_of(Node.string)) for name, values in node.entries()}
+    if len(claims) > MAX_CLAIMS:
+        raise ParseError(node.path, f"{len(claims)} claims", f"at most {MAX_CLAIMS}")
+    for name in claims:
+        if not 1 <= len(name) <= MAX_CLAIM_NAME:
+            raise ParseError(node.path, shown(name), f"a claim's name of 1 to {MAX_CLAIM_NAME} characters")
+    return claims
 
 
 def _identity(node: Node, namespace: str) -> IdentityPattern:

@@ -41,6 +41,8 @@ def shown(value: object) -> str:
         return "an empty object" if not value else "an object"
     if isinstance(value, list):
         return "an empty list" if not value else "a list"
+    if isinstance(value, int) and value.bit_length() > _SHOWN:
+        return "a huge number"  # of which Python would refuse to make text
     return str(value)[:_SHOWN]
 
 
@@ -83,9 +85,12 @@ class Node:
             raise self.refuse(" or ".join(choices))
         return choices[self.value]
 
-    def items(self) -> Iterator["Node"]:
+    def items(self, most: int | None = None) -> Iterator["Node"]:
+        """The items of a list, of which there may be `most`."""
         if not isinstance(self.value, list):
             raise self.refuse("a list")
+        if most is not None and len(self.value) > most:
+            raise ParseError(self.path, f"{len(self.value)} items", f"at most {most}")
         return (Node(item, f"{self.path}[{index}]") for index, item in enumerate(self.value))
 
     def list_of(self, read: Callable[["Node"], T]) -> tuple[T, ...]:
