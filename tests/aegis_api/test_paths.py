@@ -1,9 +1,10 @@
 """The path contract."""
 
 import pytest
-from aegis_api.paths import AmbiguousPath, canonical_path, without_parameters
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from aegis_api.paths import AmbiguousPath, canonical_path, without_parameters
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import celpy
+import celpy.adapter
 import jsonschema
 import yaml
 from attrs import frozen
@@ -66,7 +67,8 @@ def _defaulted(schema: Mapping[str, Any], value: Any) -> Any:
 @functools.cache
 def _validator(plural: str) -> Any:
     schema = crd(plural)["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
-    kind = jsonschema.validators.extend(jsonschema.Draft202012Validator, {"pattern": _matches})
+    base = jsonschema.Draft202012Validator
+    kind = jsonschema.validators.extend(base, {"pattern": _matches})  # type: ignore[no-untyped-call]  # untyped stub
     return kind(_strict(schema))
 
 
@@ -90,7 +92,7 @@ def _matches(_: object, pattern: str, value: object, __: object) -> Iterator[jso
 
 def _broken_rules(schema: Mapping[str, Any], value: Any) -> Iterator[str]:
     for validation in schema.get("x-kubernetes-validations", ()):
-        if not _program(validation["rule"]).evaluate({"self": celpy.json_to_cel(value)}):
+        if not _program(validation["rule"]).evaluate({"self": celpy.adapter.json_to_cel(value)}):
             yield validation["message"]
     if isinstance(value, dict):
         for name, item in value.items():

@@ -9,9 +9,10 @@ from aegis_api.reading import Node, ParseError
 
 @frozen
 class Condition:
-    """`status` is whether `type` holds (None: unknown); `reason` is one CamelCase word, `message` a sentence for people.
+    """`status` is whether `type` holds (None: unknown).
 
-    `since` is the RFC 3339 time of the last change of `status`.
+    `reason` is one CamelCase word, `message` a sentence for people. `since` is the time of the last change of `status`
+    (RFC 3339).
     """
 
     type: str

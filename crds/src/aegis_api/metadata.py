@@ -8,7 +8,10 @@ from aegis_api.reading import Node
 
 @frozen
 class Metadata:
-    """Who an object is. `namespace` is empty for cluster-scoped kinds; the rest is empty for objects read from a file."""
+    """Who an object is.
+
+    `namespace` is empty for cluster-scoped kinds; what follows it is empty for objects read from a file.
+    """
 
     name: str
     namespace: str = ""

@@ -16,7 +16,7 @@ _FORBIDDEN = frozenset(range(0x20)) | frozenset(b"/\\\x7f")
 _DOUBLE_ESCAPE = re.compile(rb"%25[0-9A-Fa-f]{2}")
 
 
-class AmbiguousPath(ValueError):
+class AmbiguousPath(ValueError):  # noqa: N818  # it names what was found, as the errors of the plugins do
     """A path that two servers could read differently. Its text says which part, for the log only."""
 
 
@@ -34,27 +34,23 @@ def canonical_path(path: bytes) -> bytes:
     decoded = _ESCAPE.sub(_decode_unreserved, path)
     if _DOUBLE_ESCAPE.search(decoded):  # decoded, for %25%34%31 ends as %2541
         raise AmbiguousPath("an escaped escape")
+    *parts, last = decoded.split(b"/")[1:]
+    if b"" in parts:
+        raise AmbiguousPath("an empty segment")
+    return b"/" + b"/".join(_without_dots(parts, last))
+
+
+def _without_dots(parts: list[bytes], last: bytes) -> list[bytes]:
+    """The segments with `.` and `..` resolved (RFC 3986 section 5.2.4); a dot segment at the end leaves a slash."""
     segments: list[bytes] = []
-    parts = decoded.split(b"/")[1:]
-    last = len(parts) - 1
-    for index, segment in enumerate(parts):
+    for segment in (*parts, last):
         if b";" in segment:
             _check_parameters(segment)
-        if not segment:
-            if index != last:
-                raise AmbiguousPath("an empty segment")
-            segments.append(b"")
-        elif segment == b"..":
-            if segments:
-                segments.pop()
-            if index == last:
-                segments.append(b"")
-        elif segment == b".":
-            if index == last:
-                segments.append(b"")
-        else:
+        if segment == b"..":
+            del segments[-1:]
+        elif segment != b".":
             segments.append(segment)
-    return b"/" + b"/".join(segments)
+    return [*segments, b""] if last in (b".", b"..") else segments
 
 
 def _decode_unreserved(match: re.Match[bytes]) -> bytes:

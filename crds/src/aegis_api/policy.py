@@ -51,8 +51,8 @@ class IdentityPattern:
 class Rule:
     """Allows a request when identity, method, path and claims all match. An empty list matches nothing.
 
-    `claims` maps a claim's name to the values of which it must hold one. A rule that is `unauthenticated` needs no token
-    and has neither identities nor claims. A rule without a name is called by its place, like `rules[0]`.
+    `claims` maps a claim's name to the values of which it must hold one. A rule that is `unauthenticated` needs no
+    token and has neither identities nor claims. A rule without a name is called by its place, like `rules[0]`.
     """
 
     name: str
