@@ -1,0 +1,181 @@
+"""From the bytes of a token to a verified caller.
+
+    bytes -> Jws -> SignedClaims -> Verified
+
+Each step takes only what the one before made: no claim is judged before the signature is good, and a signature is only
+checked with a key of the issuer that the token names.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from attrs import field, frozen
+
+from aegis_api.names import Subject
+from aegis_idp.errors import ClaimRefused
+from aegis_proxy.core.jws import Header, Jws, parse
+from aegis_proxy.core.snapshot import Authority
+from aegis_proxy.core.token_refusal import Reason, TokenRefused, quoted
+
+# How far an issuer's clock and ours may differ, in seconds.
+SKEW = 30.0
+
+
+@frozen(eq=False)
+class SignedClaims:
+    """Claims that `authority` has signed. Only `_check_signature` makes them. Nothing in them has been judged."""
+
+    authority: Authority
+    header: Header
+    claims: Mapping[str, object] = field(repr=False)
+
+
+@frozen(eq=False)
+class Verified:
+    """A caller whose token is good from `not_before` (inclusive) to `expires_at` (exclusive).
+
+    Both are wall clock seconds since 1970 with the skew in them: outside of them `verify` refuses the same token.
+    `subject_text` is the subject in visible ASCII, fit for a header field. `claims` are not to be changed.
+    """
+
+    subject: Subject
+    subject_text: bytes
+    claims: Mapping[str, object] = field(repr=False)
+    issuer: str
+    provider: str
+    key_id: str | None
+    not_before: float
+    expires_at: float
+
+
+def verify(token: bytes, authorities: Mapping[str, Authority], now: float, skew: float = SKEW) -> Verified:
+    """Whose token this is. `authorities` are by issuer; `now` is the wall clock in seconds since 1970.
+
+    Raises TokenRefused, and nothing else. RFC 7519 section 7.2, RFC 8725 section 3, RFC 9068 section 4.
+    """
+    jws = parse(token)
+    return _check_claims(_check_signature(jws, _authority(jws, authorities)), now, skew)
+
+
+def _authority(jws: Jws, authorities: Mapping[str, Authority]) -> Authority:
+    unverified_issuer = jws.unverified_claims.get("iss")
+    if type(unverified_issuer) is not str:
+        raise TokenRefused(Reason.UNKNOWN_ISSUER, "iss is not a string")
+    authority = authorities.get(unverified_issuer)
+    if authority is None:
+        raise TokenRefused(Reason.UNKNOWN_ISSUER, f"no provider has the issuer {quoted(unverified_issuer)}")
+    return authority
+
+
+def _check_signature(jws: Jws, authority: Authority) -> SignedClaims:
+    issuer, header = authority.issuer, jws.header
+    algorithm, key_id = header.algorithm, header.key_id
+    if algorithm not in authority.algorithms:
+        raise TokenRefused(Reason.ALGORITHM_NOT_ALLOWED, f"alg is {quoted(algorithm)}", issuer=issuer)
+    if authority.keys.empty:
+        raise TokenRefused(Reason.NO_KEYS, "the issuer has no usable key", issuer=issuer)
+    key = authority.keys.find(key_id, algorithm)
+    if key is None:
+        which = "no kid, and not just one key" if key_id is None else f"no key with the kid {quoted(key_id)}"
+        raise TokenRefused(Reason.UNKNOWN_KEY, f"{which} for {algorithm}", issuer=issuer, key_id=key_id)
+    if not key.may_verify(algorithm):
+        raise TokenRefused(Reason.ALGORITHM_NOT_ALLOWED, f"this key is not for {algorithm}", issuer=issuer)
+    if not key.verify(jws.signing_input, jws.signature, algorithm):
+        raise TokenRefused(Reason.BAD_SIGNATURE, f"no {algorithm} signature of this key", issuer=issuer)
+    return SignedClaims(authority, header, MappingProxyType(jws.unverified_claims))
+
+
+def _check_claims(signed: SignedClaims, now: float, skew: float) -> Verified:
+    authority = signed.authority
+    _check_type(signed)
+    not_before, expires_at = _check_times(signed, now, skew)
+    _check_audience(signed)
+    if "cnf" in signed.claims:
+        raise _refusal(signed, Reason.SENDER_CONSTRAINED, "cnf is present, and no proof of possession is checked")
+    if "sub" in signed.claims and type(signed.claims["sub"]) is not str:
+        raise _refusal(signed, Reason.BAD_CLAIM, "sub is not a string")
+    subject = _subject(signed)
+    return Verified(
+        subject,
+        str(subject).encode("ascii"),
+        signed.claims,
+        authority.issuer,
+        authority.provider,
+        signed.header.key_id,
+        not_before,
+        expires_at,
+    )
+
+
+def _refusal(signed: SignedClaims, reason: Reason, detail: str) -> TokenRefused:
+    return TokenRefused(reason, detail, issuer=signed.authority.issuer)
+
+
+def _check_type(signed: SignedClaims) -> None:
+    """RFC 8725 section 3.11: a token made for another purpose (an ID token, a logout token) is no access token."""
+    media_type = signed.header.type
+    if media_type is not None and media_type != "jwt" and media_type not in signed.authority.types:
+        raise _refusal(signed, Reason.WRONG_TYPE, f"typ is {quoted(media_type)}")
+
+
+def _check_times(signed: SignedClaims, now: float, skew: float) -> tuple[float, float]:
+    """The period in which the token passes all these checks, of which `now` is a part."""
+    expiry = _instant(signed, "exp")
+    if expiry is None:
+        raise _refusal(signed, Reason.BAD_CLAIM, "exp is missing")
+    begin, issued = _instant(signed, "nbf"), _instant(signed, "iat")
+    if begin is not None and begin > expiry:
+        raise _refusal(signed, Reason.BAD_CLAIM, "nbf is after exp")
+    if not now < expiry + skew:
+        raise _refusal(signed, Reason.EXPIRED, f"exp was {now - expiry:.0f} s ago")
+    earliest = expiry - signed.authority.max_lifetime - skew
+    if now < earliest:
+        limit = signed.authority.max_lifetime
+        raise _refusal(
+            signed, Reason.LIFETIME_TOO_LONG, f"exp is {expiry - now:.0f} s ahead, at most {limit} are taken"
+        )
+    for name, instant in (("nbf", begin), ("iat", issued)):
+        if instant is not None:
+            if now < instant - skew:
+                raise _refusal(signed, Reason.NOT_YET_VALID, f"{name} is {instant - now:.0f} s ahead")
+            earliest = max(earliest, instant - skew)
+    return earliest, expiry + skew
+
+
+def _instant(signed: SignedClaims, name: str) -> float | None:
+    """A NumericDate (RFC 7519 section 2). The parser has let through finite numbers only."""
+    if name not in signed.claims:
+        return None
+    value = signed.claims[name]
+    # By exact type: a bool is an int.
+    if type(value) is int or type(value) is float:
+        return value
+    raise _refusal(signed, Reason.BAD_CLAIM, f"{name} is not a number")
+
+
+def _check_audience(signed: SignedClaims) -> None:
+    audience = signed.claims.get("aud")
+    if audience is None or audience == []:
+        raise _refusal(signed, Reason.NO_AUDIENCE, "aud is missing or empty")
+    audiences = audience if type(audience) is list else [audience]
+    if not all(type(item) is str for item in audiences):
+        raise _refusal(signed, Reason.BAD_CLAIM, "aud is neither a string nor a list of strings")
+    if not any(map(signed.authority.audiences.accept, audiences)):
+        got = ", ".join(map(quoted, audiences[:4]))
+        raise _refusal(signed, Reason.WRONG_AUDIENCE, f"aud is {got}")
+
+
+def _subject(signed: SignedClaims) -> Subject:
+    authority = signed.authority
+    try:
+        subject = authority.subject(signed.claims)
+    except ClaimRefused as refused:
+        raise _refusal(signed, Reason.NO_SUBJECT, quoted(str(refused))) from None
+    except Exception as error:
+        # Whatever a plugin's defect is, its caller is a caller whom nobody knows.
+        detail = f"the plugin of {authority.provider} raised {type(error).__name__}"
+        raise _refusal(signed, Reason.PLUGIN_FAILED, detail) from error
+    # A Subject of exactly this class holds nothing but visible ASCII.
+    if type(subject) is not Subject:
+        raise _refusal(signed, Reason.PLUGIN_FAILED, f"the plugin of {authority.provider} returned no Subject")
+    return subject
