@@ -1,0 +1,86 @@
+"""A cluster as an identity provider sees it: an issuer of ServiceAccount tokens, with its discovery."""
+
+import time
+import uuid
+from collections.abc import Mapping
+
+import jwt
+
+from aegis_api.names import Subject
+from aegis_idp.blocking import ApiServer, BlockingHttp
+from aegis_idp.conformance.loopback import Answer, LoopbackServer, Received
+from aegis_idp.conformance.signing import KeyRing
+from aegis_idp.values import Secret
+
+_API_AUDIENCE = "https://kubernetes.default.svc"
+_POD = Subject("aegis-system", "pod")
+
+
+class Cluster:
+    """Serves discovery as kube-apiserver does: to ServiceAccounts, and with `public` to everybody.
+
+    `with Cluster() as cluster:` runs it. `issuer` is its URL, which is also the API server's.
+    """
+
+    def __init__(self, *, public: bool = False) -> None:
+        self._public = public
+        self._server = LoopbackServer(self._answer)
+        self.keys = KeyRing()
+        self.issuer = self._server.url
+        self.jwks_uri = f"{self.issuer}/openid/v1/jwks"
+
+    def __enter__(self) -> "Cluster":
+        self._server.__enter__()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.__exit__()
+
+    def claims(self, subject: Subject, audience: str, seconds: int = 3600) -> dict[str, object]:
+        """The claims of a projected token, as kube-apiserver makes them, that lives for `seconds` from now on."""
+        now = int(time.time())
+        account = {"name": subject.name, "uid": str(uuid.uuid5(uuid.NAMESPACE_URL, str(subject)))}
+        return {
+            "iss": self.issuer,
+            "sub": str(subject),
+            "aud": [audience],
+            "iat": now,
+            "nbf": now,
+            "exp": now + seconds,
+            "jti": str(uuid.uuid4()),
+            "kubernetes.io": {"namespace": subject.namespace, "serviceaccount": account},
+        }
+
+    def token(self, subject: Subject, audience: str, seconds: int = 3600) -> Secret:
+        return Secret(self.keys.current.sign(self.claims(subject, audience, seconds)))
+
+    def http(self) -> BlockingHttp:
+        """The client that a host in this cluster hands to plugins."""
+        return BlockingHttp(ApiServer(self.issuer, lambda: self.token(_POD, _API_AUDIENCE)))
+
+    def _answer(self, request: Received) -> Answer:
+        documents: Mapping[str, object] = {
+            "/.well-known/openid-configuration": {
+                "issuer": self.issuer,
+                "jwks_uri": self.jwks_uri,
+                "response_types_supported": ["id_token"],
+                "subject_types_supported": ["public"],
+                "id_token_signing_alg_values_supported": [self.keys.current.algorithm],
+            },
+            "/openid/v1/jwks": self.keys.key_set(),
+        }
+        if not self._public and not self._is_pod(request.bearer()):
+            return Answer.json(401, {"kind": "Status", "status": "Failure", "reason": "Unauthorized", "code": 401})
+        if request.path not in documents:
+            return Answer.json(404, {"kind": "Status", "status": "Failure", "reason": "NotFound", "code": 404})
+        return Answer.json(200, documents[request.path])
+
+    def _is_pod(self, token: str) -> bool:
+        keys = [jwt.PyJWK(key) for key in self.keys.key_set()["keys"]]  # type: ignore[attr-defined]  # a JSON value
+        for key in keys:
+            try:
+                jwt.decode(token, key.key, algorithms=["ES256"], audience=_API_AUDIENCE, issuer=self.issuer)
+            except jwt.InvalidTokenError:
+                continue
+            return True
+        return False

@@ -1,0 +1,86 @@
+"""A small HTTP server on loopback, on which the servers that tests run are built."""
+
+import json
+import threading
+from collections.abc import Callable, Mapping
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qsl
+
+from attrs import field, frozen
+
+_POLL_SECONDS = 0.02
+
+
+@frozen
+class Received:
+    """A request. Header names are in lower case."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
+
+    def form(self) -> dict[str, str]:
+        """The body as application/x-www-form-urlencoded; of a repeated name, the last value."""
+        return dict(parse_qsl(self.body.decode(), keep_blank_values=True))
+
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+    def bearer(self) -> str:
+        """The token of the Authorization header (RFC 6750 section 2.1); empty without one."""
+        scheme, _, token = self.headers.get("authorization", "").partition(" ")
+        return token if scheme.lower() == "bearer" else ""
+
+
+@frozen
+class Answer:
+    status: int
+    body: bytes = b""
+    headers: Mapping[str, str] = {}
+
+    @classmethod
+    def json(cls, status: int, value: object) -> "Answer":
+        return cls(status, json.dumps(value).encode(), {"content-type": "application/json"})
+
+
+class LoopbackServer:
+    """Answers each request by a function, in a thread, from `with` to its end."""
+
+    def __init__(self, answer: Callable[[Received], Answer]) -> None:
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(answer))
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(_POLL_SECONDS,), daemon=True)
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+
+    def __enter__(self) -> "LoopbackServer":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+def _handler(answer: Callable[[Received], Answer]) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def _respond(self) -> None:
+            body = self.rfile.read(int(self.headers.get("content-length", "0")))
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            given = answer(Received(self.command, self.path, headers, body))
+            self.send_response(given.status)
+            for name, value in given.headers.items():
+                self.send_header(name, value)
+            self.send_header("content-length", str(len(given.body)))
+            self.end_headers()
+            self.wfile.write(given.body)
+
+        do_GET = do_POST = do_PUT = do_DELETE = _respond
+
+        def log_message(self, format: str, *arguments: object) -> None:
+            """Nothing: a test's output is its own."""
+
+    return Handler

@@ -1,0 +1,94 @@
+"""What the author of a plugin tells the tests: the plugin, its settings, and a server that behaves as the real one."""
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from attrs import field, frozen
+
+from aegis_api.hosts import HostPattern
+from aegis_api.names import Subject
+from aegis_api.reading import Node
+from aegis_idp.blocking import run
+from aegis_idp.conformance.cluster import Cluster
+from aegis_idp.conformance.mounts import Mounts
+from aegis_idp.http import Http, Response
+from aegis_idp.plugin import Plugin
+from aegis_idp.settings import read_settings
+from aegis_idp.values import Owner, PodContext, PodNeeds, Provisioned, ProvisionRequest, Secret, SecretKey
+
+HOST = Subject("aegis-system", "aegis-reconcile")
+"""The ServiceAccount of the reconcile function: whom the server lets make and remove identities."""
+
+_OWNER = Owner("test-cluster", "7d5b1c1e-2f64-4a39-8e1a-0c7b3f0f5a11")
+
+
+def oauth_refusal(description: str) -> Response:
+    """How an OAuth 2.0 server says no (RFC 6749 section 5.2)."""
+    body = {"error": "invalid_client", "error_description": description}
+    return Response(401, {"content-type": "application/json"}, json.dumps(body).encode())
+
+
+@frozen
+class ProviderUnderTest:
+    """`config` is a good `spec.config` for a server that is running and accepts the tokens of `cluster`.
+
+    - `http`: the client that the plugin gets; by default one that reaches `cluster` as its API server
+    - `audience`: one that the server issues tokens for
+    - `secret`: what stands in a Kubernetes Secret that the plugin wants mounted
+    - `enrol`: lets the server know a subject, where the plugin does not do so itself (`makes_objects`)
+    - `objects`: all that now exists at the server, as a value to compare; for plugins that make objects
+    - `refusal`: how this server answers no, with a text of its own, and `refusal_code`, which the error must show
+    """
+
+    plugin: Plugin[Any]
+    config: Mapping[str, object]
+    cluster: Cluster
+    http: Http = field()
+    audience: str = "aegis"
+    secret: Callable[[Subject, SecretKey], str] = lambda _, __: ""
+    enrol: Callable[[Subject], None] = lambda _: None
+    objects: Callable[[], object] = lambda: None
+    refusal: Callable[[str], Response] = oauth_refusal
+    refusal_code: str = "invalid_client"
+
+    @http.default
+    def _http(self) -> Http:
+        return self.cluster.http()
+
+    @property
+    def settings(self) -> Any:
+        return read_settings(self.plugin.settings, Node(self.config, "spec.config"))
+
+    def context(self, subject: Subject, destinations: tuple[str, ...] = ()) -> PodContext:
+        """A pod of `subject`; with `destinations` it wants one audience for each of them."""
+        hosts = tuple(HostPattern(host) for host in destinations) or (HostPattern("*.svc"),)
+        return PodContext(subject, self.audience, bool(destinations), hosts)
+
+    def needs(self, subject: Subject, destinations: tuple[str, ...] = ()) -> PodNeeds:
+        return self.plugin.pod_needs(self.settings, self.context(subject, destinations))
+
+    def mounts(self, subject: Subject, destinations: tuple[str, ...] = ()) -> Mounts:
+        """Exactly what the plugin says that a pod of `subject` needs, and nothing more."""
+        needs = self.needs(subject, destinations)
+        return Mounts(
+            subject,
+            {token.audience: self.cluster.token(subject, token.audience) for token in needs.tokens},
+            {key: Secret(self.secret(subject, key)) for key in needs.secrets},
+        )
+
+    def request(self, subject: Subject, *, owner: Owner = _OWNER, **changes: Any) -> ProvisionRequest:
+        return ProvisionRequest(
+            subject=subject,
+            owner=owner,
+            audience=self.audience,
+            audience_per_destination=False,
+            hosts=(HostPattern("*.svc"),),
+            host_token=lambda audience: self.cluster.token(HOST, audience),
+            **changes,
+        )
+
+    def make_known(self, subject: Subject) -> Provisioned:
+        """Lets the server know `subject`, by the plugin or by `enrol`."""
+        self.enrol(subject)
+        return run(self.plugin.provision(self.settings, self.request(subject), self.http))
