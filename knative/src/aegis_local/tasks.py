@@ -53,3 +53,24 @@ class Tasks:
 
             first.addBoth(woken)
             await waiting
+
+
+class Bell:
+    """Wakes those who wait for something to change. They look for themselves what it was."""
+
+    def __init__(self) -> None:
+        self._waiting: list[Deferred[None]] = []
+
+    def ring(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for deferred in waiting:
+            deferred.callback(None)
+
+    async def heard(self) -> None:
+        """Wait for the next ring."""
+        deferred: Deferred[None] = Deferred(self._waiting_no_more)
+        self._waiting.append(deferred)
+        await deferred
+
+    def _waiting_no_more(self, deferred: Deferred[None]) -> None:
+        self._waiting.remove(deferred)

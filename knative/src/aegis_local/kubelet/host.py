@@ -1,0 +1,40 @@
+"""What this machine gives to the pods that run on it."""
+
+from pathlib import Path
+
+from attrs import frozen
+
+from aegis_local.client.api import Api
+from aegis_local.kubelet.ports import Ports
+from aegis_local.kubelet.probing import Prober
+from aegis_local.process.groups import ProcessGroups
+from aegis_local.reactors import Reactor
+
+
+@frozen
+class Host:
+    """`state` is the folder of this run; `proxy` the command of the installed proxy; `path` the PATH of containers.
+
+    `api_host` and `api_port` are the API server as pods are told of it; `connect_to` is the file with the addresses of
+    Services, for the proxies.
+    """
+
+    reactor: Reactor
+    api: Api
+    groups: ProcessGroups
+    prober: Prober
+    ports: Ports
+    state: Path
+    api_host: str
+    api_port: int
+    connect_to: Path
+    proxy: tuple[str, ...]
+    path: str
+
+    def log_file(self, namespace: str, pod: str, container: str) -> Path:
+        """Where a container's output goes; it stays after the pod."""
+        return self.state / "logs" / f"{namespace}_{pod}_{container}.log"
+
+    def pod_folder(self, namespace: str, pod: str, uid: str) -> Path:
+        """A pod's volumes and working folders; it goes with the pod."""
+        return self.state / "pods" / f"{namespace}_{pod}_{uid}"
