@@ -15,13 +15,13 @@ from attrs import field, frozen
 from aegis_proxy.core.token_refusal import Reason, TokenRefused
 
 MAX_TOKEN_BYTES = 16 * 1024
-MAX_KEY_ID_LENGTH = 256
+MAX_KID_LENGTH = 256
 MAX_DEPTH = 16
 # Enough for every 64-bit integer; beyond it, arithmetic with floats may raise.
 _MAX_INTEGER_DIGITS = 20
 
-_URL_TO_STANDARD = bytes.maketrans(b"-_", b"+/")
-_STANDARD_TO_URL = bytes.maketrans(b"+/", b"-_")
+# What only the standard alphabet and padding have becomes a byte that no base64 has.
+_URL_TO_STANDARD = bytes.maketrans(b"-_+/=", b"+/!!!")
 _NO_TEXT = re.compile("[\0\ud800-\udfff]")
 
 
@@ -33,7 +33,7 @@ class Header:
     """
 
     algorithm: str
-    key_id: str | None
+    kid: str | None
     type: str | None
 
 
@@ -61,8 +61,9 @@ def parse(token: bytes) -> Jws:
 
 def decode_base64url(text: bytes) -> bytes:
     """Unpadded base64url (RFC 7515 section 2). Each value has one spelling; raises ValueError for any other."""
-    value = a2b_base64(text.translate(_URL_TO_STANDARD) + b"=" * (-len(text) % 4))
-    if b2a_base64(value, newline=False).translate(_STANDARD_TO_URL).rstrip(b"=") != text:
+    standard = text.translate(_URL_TO_STANDARD) + b"=" * (-len(text) % 4)
+    value = a2b_base64(standard)
+    if b2a_base64(value, newline=False) != standard:
         raise ValueError("not the canonical base64url")
     return value
 
@@ -82,16 +83,16 @@ def _read_header(segment: bytes) -> Header:
     algorithm = members.get("alg")
     if type(algorithm) is not str:
         raise TokenRefused(Reason.MALFORMED, "the header's alg is not a string")
-    return Header(algorithm, _key_id(members), _type(members))
+    return Header(algorithm, _kid(members), _type(members))
 
 
-def _key_id(members: dict[str, object]) -> str | None:
+def _kid(members: dict[str, object]) -> str | None:
     if "kid" not in members:
         return None
-    key_id = members["kid"]
-    if type(key_id) is not str or not 0 < len(key_id) <= MAX_KEY_ID_LENGTH:
-        raise TokenRefused(Reason.MALFORMED, f"the header's kid is not a string of 1 to {MAX_KEY_ID_LENGTH} characters")
-    return key_id
+    kid = members["kid"]
+    if type(kid) is not str or not 0 < len(kid) <= MAX_KID_LENGTH:
+        raise TokenRefused(Reason.MALFORMED, f"the header's kid is not a string of 1 to {MAX_KID_LENGTH} characters")
+    return kid
 
 
 def _type(members: dict[str, object]) -> str | None:

@@ -43,7 +43,7 @@ class TokenCache:
         self._remove(token)
         return None
 
-    def put(self, token: bytes, authorities: Mapping[str, Authority], verified: Verified) -> None:
+    def put(self, token: bytes, verified: Verified, authorities: Mapping[str, Authority]) -> None:
         """Keeps what `tokens.verify(token, authorities, ...)` returned."""
         if authorities is not self._authorities:
             self._authorities = authorities

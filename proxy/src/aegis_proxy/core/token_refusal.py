@@ -36,16 +36,16 @@ class TokenRefused(Exception):  # noqa: N818 - an outcome that is expected, not 
     """A token that proves nothing.
 
     `detail` is one phrase for the operator's log, never for the caller. It holds no bytes of the token; texts that the
-    caller chose are escaped and cut. `issuer` is set once the token has led to a known issuer. `key_id` is the header's
+    caller chose are escaped and cut. `issuer` is set once the token has led to a known issuer. `kid` is the header's
     `kid` where the reason is UNKNOWN_KEY: another look at the issuer's key set may find it.
     """
 
-    def __init__(self, reason: Reason, detail: str, *, issuer: str = "", key_id: str | None = None) -> None:
+    def __init__(self, reason: Reason, detail: str, *, issuer: str = "", kid: str | None = None) -> None:
         super().__init__(f"{reason.value}: {detail}")
         self.reason = reason
         self.detail = detail
         self.issuer = issuer
-        self.key_id = key_id
+        self.kid = kid
 
 
 def quoted(text: str) -> str:

@@ -6,7 +6,8 @@ Each step takes only what the one before made: no claim is judged before the sig
 checked with a key of the issuer that the token names.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from types import MappingProxyType
 
 from attrs import field, frozen
@@ -16,6 +17,8 @@ from aegis_idp.errors import ClaimRefused
 from aegis_proxy.core.jws import Header, Jws, parse
 from aegis_proxy.core.snapshot import Authority
 from aegis_proxy.core.token_refusal import Reason, TokenRefused, quoted
+
+__all__ = ["SKEW", "Claims", "Reason", "SignedClaims", "TokenRefused", "Verified", "verify"]
 
 # How far an issuer's clock and ours may differ, in seconds.
 SKEW = 30.0
@@ -30,22 +33,55 @@ class SignedClaims:
     claims: Mapping[str, object] = field(repr=False)
 
 
+class Claims(Mapping[str, object]):
+    """The claims of a verified token, decoded when they are first asked for.
+
+    Most policies never ask. Decoded claims take several times the memory of their token, and those of the thousands of
+    tokens that are kept would occupy the garbage collector.
+    """
+
+    __slots__ = ("_members", "_token")
+
+    def __init__(self, token: bytes) -> None:
+        self._token = token
+        self._members: Mapping[str, object] | None = None
+
+    def __getitem__(self, name: str) -> object:
+        return self._read()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._read())
+
+    def __len__(self) -> int:
+        return len(self._read())
+
+    def _read(self) -> Mapping[str, object]:
+        if self._members is None:
+            self._members = parse(self._token).unverified_claims
+        return self._members
+
+
 @frozen(eq=False)
 class Verified:
     """A caller whose token is good from `not_before` (inclusive) to `expires_at` (exclusive).
 
     Both are wall clock seconds since 1970 with the skew in them: outside of them `verify` refuses the same token.
-    `subject_text` is the subject in visible ASCII, fit for a header field. `claims` are not to be changed.
+    `subject_text` is the subject in visible ASCII, fit for a header field.
     """
 
     subject: Subject
     subject_text: bytes
-    claims: Mapping[str, object] = field(repr=False)
     issuer: str
     provider: str
-    key_id: str | None
+    kid: str | None
     not_before: float
     expires_at: float
+    _token: bytes = field(repr=False)
+
+    @property
+    def claims(self) -> Mapping[str, object]:
+        """All claims of the token. Each access decodes anew: take it once per request."""
+        return Claims(self._token)
 
 
 def verify(token: bytes, authorities: Mapping[str, Authority], now: float, skew: float = SKEW) -> Verified:
@@ -54,7 +90,13 @@ def verify(token: bytes, authorities: Mapping[str, Authority], now: float, skew:
     Raises TokenRefused, and nothing else. RFC 7519 section 7.2, RFC 8725 section 3, RFC 9068 section 4.
     """
     jws = parse(token)
-    return _check_claims(_check_signature(jws, _authority(jws, authorities)), now, skew)
+    signed = _check_signature(jws, _authority(jws, authorities))
+    not_before, expires_at = _check_claims(signed, now, skew)
+    subject, subject_text = _shared(_subject(signed))
+    authority = signed.authority
+    return Verified(
+        subject, subject_text, authority.issuer, authority.provider, signed.header.kid, not_before, expires_at, token
+    )
 
 
 def _authority(jws: Jws, authorities: Mapping[str, Authority]) -> Authority:
@@ -69,15 +111,15 @@ def _authority(jws: Jws, authorities: Mapping[str, Authority]) -> Authority:
 
 def _check_signature(jws: Jws, authority: Authority) -> SignedClaims:
     issuer, header = authority.issuer, jws.header
-    algorithm, key_id = header.algorithm, header.key_id
+    algorithm, kid = header.algorithm, header.kid
     if algorithm not in authority.algorithms:
         raise TokenRefused(Reason.ALGORITHM_NOT_ALLOWED, f"alg is {quoted(algorithm)}", issuer=issuer)
     if authority.keys.empty:
         raise TokenRefused(Reason.NO_KEYS, "the issuer has no usable key", issuer=issuer)
-    key = authority.keys.find(key_id, algorithm)
+    key = authority.keys.find(kid, algorithm)
     if key is None:
-        which = "no kid, and not just one key" if key_id is None else f"no key with the kid {quoted(key_id)}"
-        raise TokenRefused(Reason.UNKNOWN_KEY, f"{which} for {algorithm}", issuer=issuer, key_id=key_id)
+        which = "no kid, and not just one key" if kid is None else f"no key with the kid {quoted(kid)}"
+        raise TokenRefused(Reason.UNKNOWN_KEY, f"{which} for {algorithm}", issuer=issuer, kid=kid)
     if not key.may_verify(algorithm):
         raise TokenRefused(Reason.ALGORITHM_NOT_ALLOWED, f"this key is not for {algorithm}", issuer=issuer)
     if not key.verify(jws.signing_input, jws.signature, algorithm):
@@ -85,26 +127,16 @@ def _check_signature(jws: Jws, authority: Authority) -> SignedClaims:
     return SignedClaims(authority, header, MappingProxyType(jws.unverified_claims))
 
 
-def _check_claims(signed: SignedClaims, now: float, skew: float) -> Verified:
-    authority = signed.authority
+def _check_claims(signed: SignedClaims, now: float, skew: float) -> tuple[float, float]:
+    """Judges what every provider's tokens have in common. Returns the period in which they pass."""
     _check_type(signed)
-    not_before, expires_at = _check_times(signed, now, skew)
+    period = _check_times(signed, now, skew)
     _check_audience(signed)
     if "cnf" in signed.claims:
         raise _refusal(signed, Reason.SENDER_CONSTRAINED, "cnf is present, and no proof of possession is checked")
     if "sub" in signed.claims and type(signed.claims["sub"]) is not str:
         raise _refusal(signed, Reason.BAD_CLAIM, "sub is not a string")
-    subject = _subject(signed)
-    return Verified(
-        subject,
-        str(subject).encode("ascii"),
-        signed.claims,
-        authority.issuer,
-        authority.provider,
-        signed.header.key_id,
-        not_before,
-        expires_at,
-    )
+    return period
 
 
 def _refusal(signed: SignedClaims, reason: Reason, detail: str) -> TokenRefused:
@@ -119,7 +151,7 @@ def _check_type(signed: SignedClaims) -> None:
 
 
 def _check_times(signed: SignedClaims, now: float, skew: float) -> tuple[float, float]:
-    """The period in which the token passes all these checks, of which `now` is a part."""
+    """The period in which a token passes these checks, of which `now` is a part."""
     expiry = _instant(signed, "exp")
     if expiry is None:
         raise _refusal(signed, Reason.BAD_CLAIM, "exp is missing")
@@ -179,3 +211,9 @@ def _subject(signed: SignedClaims) -> Subject:
     if type(subject) is not Subject:
         raise _refusal(signed, Reason.PLUGIN_FAILED, f"the plugin of {authority.provider} returned no Subject")
     return subject
+
+
+# The tokens of one caller share one subject: thousands of tokens are kept.
+@lru_cache(maxsize=4096)
+def _shared(subject: Subject) -> tuple[Subject, bytes]:
+    return subject, str(subject).encode("ascii")
