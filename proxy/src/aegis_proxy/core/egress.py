@@ -1,0 +1,114 @@
+"""Where an outgoing request goes, and whether it gets the pod's token. The leak guard.
+
+No rule, no token: only hosts of `Identity.spec.egress.hosts` ever receive it, in plain text only inside the cluster
+or on loopback, and only when host, dialled address and rule agree. Everything else passes as it came.
+"""
+
+import ipaddress
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from aegis_api.hosts import normal_host, service_of
+from aegis_proxy.core.ingress import framing_of
+from aegis_proxy.core.refusals import BAD_HOST, OWN_CREDENTIALS, Refused
+from aegis_proxy.core.request import Request, same_authority
+from aegis_proxy.core.snapshot import Snapshot
+
+
+class Destination(NamedTuple):
+    """`host` is normal (see aegis_api.hosts) or a literal address; `audience` is empty where no token may be attached."""
+
+    host: str
+    port: int
+    audience: str
+
+
+def destination(request: Request, snapshot: Snapshot, namespace: str) -> Destination:
+    """Decides by the authority of the request, as the app of `namespace` wrote it. Raises Refused.
+
+    An app that sends its own Authorization to a host that gets the mesh's token is refused: one of the two would be
+    lost without a word.
+    """
+    name, colon, port_text = same_authority(request.host).decode("ascii").rpartition(":")
+    bracketed = port_text.endswith("]")  # an IPv6 literal without a port
+    if not colon or bracketed:
+        name, port_text = same_authority(request.host).decode("ascii"), "80"
+    port = int(port_text)
+    if name.startswith("["):
+        return Destination(name[1:-1], port, "")
+    host = normal_host(name, namespace)
+    if host is None:
+        raise Refused(BAD_HOST, "a host that is no name and no address")
+    audience = _audience(host, snapshot)
+    if audience and request.credentials is not None:
+        raise Refused(OWN_CREDENTIALS, f"the app sent its own Authorization to {host}, which gets the mesh's token")
+    return Destination(host, port, audience)
+
+
+def _audience(host: str, snapshot: Snapshot) -> str:
+    """The audience of the token that `host` receives; empty for none."""
+    identity = snapshot.identity
+    if identity is None or not identity.may_send_to(host) or not _may_be_plain(host):
+        return ""
+    if not snapshot.audience_per_destination:
+        return snapshot.audience
+    return host if service_of(host) else ""
+
+
+def _may_be_plain(host: str) -> bool:
+    """Whether a token may travel to this host without TLS: inside the cluster, or on this machine."""
+    return host == "localhost" or host.startswith("127.") or host.endswith(".svc")
+
+
+def head_for_upstream(request: Request, token: bytes) -> bytes:
+    """The head that the destination receives. `token` is empty where none is attached."""
+    lines = [b"%b %b HTTP/1.1\r\nHost: %b" % (request.method, request.target, request.host), *request.fields]
+    if token:
+        lines.append(b"Authorization: Bearer " + token)
+    elif request.credentials is not None:
+        lines.append(b"Authorization: " + request.credentials)
+    return b"\r\n".join(lines) + framing_of(request)
+
+
+# Where clouds answer with credentials of the machine: link-local, and the addresses that lie outside of it.
+_METADATA = (
+    ipaddress.ip_network("169.254.0.0/16"),
+    ipaddress.ip_network("fe80::/10"),
+    ipaddress.ip_network("fd00:ec2::/32"),
+    ipaddress.ip_network("100.100.100.200/32"),
+)
+
+
+def forbidden(address: tuple[str, int], own: frozenset[tuple[str, int]]) -> str:
+    """Why no connection is made to this address on the app's behalf; empty if there is no reason.
+
+    `own` are the proxy's listeners, by the addresses under which they can be reached.
+    """
+    ip = ipaddress.ip_address(address[0].partition("%")[0])
+    ip = (ip.ipv4_mapped or ip) if isinstance(ip, ipaddress.IPv6Address) else ip
+    if ip.is_unspecified or ip.is_multicast:
+        return f"{ip} is no address of a host"
+    if any(ip in network for network in _METADATA):
+        return f"{ip} is a link-local or metadata address"
+    if (str(ip), address[1]) in own:
+        return "it is the proxy itself"
+    return ""
+
+
+_CONNECT_TO = re.compile(r"(\S+):([0-9]{1,5})[ \t]+\[?([0-9A-Fa-f:.]+)\]?:([0-9]{1,5})")
+
+
+def parse_connect_to(text: str) -> dict[tuple[str, int], tuple[str, int]]:
+    """Reads lines `HOST:PORT ADDRESS:PORT`; empty lines and `#` comments are passed over. Raises ValueError."""
+    return dict(_connect_to_lines(text))
+
+
+def _connect_to_lines(text: str) -> Iterator[tuple[tuple[str, int], tuple[str, int]]]:
+    for number, line in enumerate(text.splitlines(), 1):
+        if not line.strip() or line.startswith("#"):
+            continue
+        match = _CONNECT_TO.fullmatch(line.strip())
+        if not match:
+            raise ValueError(f"line {number} is not HOST:PORT ADDRESS:PORT")
+        yield (match[1].lower(), int(match[2])), (str(ipaddress.ip_address(match[3])), int(match[4]))

@@ -1,0 +1,210 @@
+"""Parses the head of an HTTP/1.1 request, strictly. RFC 9112 sections 3, 5 and 6; RFC 9110 section 7.
+
+Everything here works on bytes and regular expressions of its own: a lenient helper (urllib, int, str methods) would be
+a second opinion about the same bytes.
+"""
+
+import re
+from collections.abc import Callable
+from enum import IntEnum
+from functools import lru_cache
+from typing import NamedTuple
+
+from aegis_api.paths import AmbiguousPath, canonical_path
+from aegis_proxy.core import fields as field
+from aegis_proxy.core.head import MAX_FIELDS, MAX_TARGET, bad_start_line
+from aegis_proxy.core.refusals import (
+    AMBIGUOUS_PATH,
+    BAD_EXPECTATION,
+    BAD_FRAMING,
+    BAD_HEADER,
+    BAD_HOST,
+    BAD_TARGET,
+    CONNECT_REFUSED,
+    HEAD_TOO_LARGE,
+    TARGET_TOO_LONG,
+    TRACE_REFUSED,
+    TWO_CREDENTIALS,
+    UNKNOWN_CODING,
+    Refused,
+)
+
+START_LINE = re.compile(field.TOKEN + rb"{1,32} [!-~]+ HTTP/1\.[01]")
+_HOST = re.compile(rb"(?:[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,254})|\[[0-9A-Fa-f:.]{2,45}\])(?::([0-9]{1,5}))?")
+_ABSOLUTE = re.compile(rb"http://([^/?#]*)(/[^?]*)?(\?.*)?", re.IGNORECASE)
+_QUERY = re.compile(rb"[!\"$-~]*")
+_LENGTH = re.compile(rb"0|[1-9][0-9]{0,17}")
+_CODING = re.compile(field.TOKEN + rb"+")
+
+
+class Body(IntEnum):
+    """How a message's body is framed."""
+
+    NONE = 0
+    LENGTH = 1
+    CHUNKED = 2
+    UNTIL_CLOSE = 3
+
+
+class Request(NamedTuple):
+    """A request that has exactly one reading.
+
+    `target` is path and query as they are judged and sent on; `path` is the canonical path alone. `host` is the
+    authority as it came (of the URI in absolute form, else of Host). `fields` are the lines that pass on, as they came.
+    `credentials` is the value of Authorization. `absolute`: the target came in absolute form.
+    """
+
+    method: bytes
+    target: bytes
+    path: bytes
+    host: bytes
+    fields: list[bytes]
+    body: Body
+    length: int
+    keep_alive: bool
+    http_1_0: bool
+    credentials: bytes | None
+    expects_continue: bool
+    absolute: bool
+
+
+def parse_request(block: bytes, role_of: Callable[[bytes], int], *, canonical: bool) -> Request:
+    """Parses a head as `head.take_head` splits it off; `role_of` is `fields.ingress_role` or `egress_role`.
+
+    `canonical`: the path must have a canonical form, which takes its place (ingress); without it the path is passed on
+    as it came (egress: it is the next proxy's to judge). Raises Refused.
+    """
+    lines = field.lines_of(block)
+    if lines is None or not START_LINE.fullmatch(lines[0]):
+        raise _fault(block)
+    if len(lines) > MAX_FIELDS + 1:
+        raise Refused(HEAD_TOO_LARGE, f"more than {MAX_FIELDS} header fields")
+    method, raw_target, version = lines[0].split(b" ")
+    http_1_0 = version == b"HTTP/1.0"
+    passing: list[bytes] = []
+    read: dict[int, bytes] = {}
+    for line in lines[1:]:
+        name, _, value = line.partition(b":")
+        role = role_of(name)
+        if role == field.PASS:
+            passing.append(line)
+        elif role in read:
+            read[role] = _repeated(role, read[role], value.strip(b" \t"))
+        elif role > field.LOOKALIKE:
+            read[role] = value.strip(b" \t")
+        elif role != field.DROP:
+            raise Refused(BAD_HEADER, "a field name that is malformed, or folds to one that decides framing")
+    body, size = _framing(read.get(field.CONTENT_LENGTH), read.get(field.TRANSFER_ENCODING), http_1_0)
+    target, path, host = _target(method, raw_target, read.get(field.HOST), canonical)
+    keep_alive = not http_1_0
+    if connection := read.get(field.CONNECTION):
+        options = field.names_in(connection)
+        keep_alive = keep_alive and b"close" not in options
+        passing = field.without(passing, options)
+    if read.get(field.TE, b"").lower() == b"trailers":
+        passing.append(b"TE: trailers")
+    expectation = read.get(field.EXPECT)
+    if expectation is not None and expectation.lower() != b"100-continue":
+        raise Refused(BAD_EXPECTATION, "an expectation other than 100-continue")
+    expects = expectation is not None and body != Body.NONE and not http_1_0
+    credentials, absolute = read.get(field.AUTHORIZATION), raw_target[:1] not in b"/*"
+    return Request(
+        method, target, path, host, passing, body, size, keep_alive, http_1_0, credentials, expects, absolute
+    )
+
+
+_REPEATED = {
+    field.HOST: Refused(BAD_HOST, "two Host fields"),
+    field.AUTHORIZATION: Refused(TWO_CREDENTIALS, "two Authorization fields"),
+    field.CONTENT_LENGTH: Refused(BAD_FRAMING, "two Content-Length fields"),
+    field.TRANSFER_ENCODING: Refused(BAD_FRAMING, "two Transfer-Encoding fields"),
+    field.EXPECT: Refused(BAD_EXPECTATION, "two Expect fields"),
+}
+
+
+def _repeated(role: int, first: bytes, second: bytes) -> bytes:
+    """The joined value of a field that came twice, where a list is what it holds. Raises Refused for all others."""
+    if role in _REPEATED:
+        refused = _REPEATED[role]
+        raise Refused(refused.refusal, refused.detail)
+    return first + b"," + second
+
+
+def _framing(length: bytes | None, coding: bytes | None, http_1_0: bool) -> tuple[Body, int]:
+    """RFC 9112 section 6.3, without its leniencies: two framings, or one that is odd, are refused."""
+    if coding is not None:
+        if length is not None:
+            raise Refused(BAD_FRAMING, "both Content-Length and Transfer-Encoding")
+        if http_1_0:
+            raise Refused(BAD_FRAMING, "Transfer-Encoding in HTTP/1.0")
+        if coding.lower() != b"chunked":
+            known = _CODING.fullmatch(coding) and coding.lower() != b"identity"
+            raise Refused(UNKNOWN_CODING if known else BAD_FRAMING, "a Transfer-Encoding other than chunked")
+        return Body.CHUNKED, 0
+    if length is None:
+        return Body.NONE, 0
+    if not _LENGTH.fullmatch(length):
+        raise Refused(BAD_FRAMING, "a Content-Length that is no plain decimal number")
+    size = int(length)
+    return (Body.LENGTH if size else Body.NONE), size
+
+
+def _target(method: bytes, target: bytes, host: bytes | None, canonical: bool) -> tuple[bytes, bytes, bytes]:
+    """(target to send on, its path, authority). RFC 9112 section 3.2."""
+    if len(target) > MAX_TARGET:
+        raise Refused(TARGET_TOO_LONG, f"a target over {MAX_TARGET} bytes")
+    if method == b"CONNECT":
+        raise Refused(CONNECT_REFUSED, "CONNECT")
+    if method == b"TRACE":
+        raise Refused(TRACE_REFUSED, "TRACE")
+    if host is None or not is_authority(host):
+        raise Refused(BAD_HOST, "no Host, or one that is no host name with an optional port")
+    if target[:1] == b"/":
+        raw_path, mark, query = target.partition(b"?")
+    elif target == b"*" and method == b"OPTIONS":
+        return target, target, host
+    else:
+        form = _ABSOLUTE.fullmatch(target)
+        if not form or not is_authority(form[1]):
+            raise Refused(BAD_TARGET, "a target that is neither a path nor an absolute http URI")
+        if same_authority(form[1]) != same_authority(host):
+            raise Refused(BAD_HOST, "a Host that differs from the authority of the target")
+        host = form[1]
+        raw_path, mark, query = form[2] or b"/", (form[3] or b"")[:1], (form[3] or b"")[1:]
+    if not _QUERY.fullmatch(query):
+        raise Refused(BAD_TARGET, "a query with a byte that no query may hold")
+    if not canonical:
+        if b"#" in raw_path:
+            raise Refused(BAD_TARGET, "a fragment in the target")
+        return raw_path + mark + query, raw_path, host
+    try:
+        path = canonical_path(raw_path)
+    except AmbiguousPath as error:
+        raise Refused(AMBIGUOUS_PATH, str(error)) from None
+    return (path + mark + query if mark else path), path, host
+
+
+@lru_cache(maxsize=1024)
+def is_authority(text: bytes) -> bool:
+    """Whether `text` is a host name or IP literal with an optional port, and nothing else."""
+    match = _HOST.fullmatch(text)
+    return match is not None and (match[1] is None or 0 < int(match[1]) < 65536)
+
+
+def same_authority(authority: bytes) -> bytes:
+    """The spelling under which two authorities of http URIs are compared: lower case, no dot at the end, no port 80."""
+    name, colon, port = authority.lower().rpartition(b":")
+    if not colon or not port.isdigit():
+        name, port = authority.lower(), b"80"
+    name = name.removesuffix(b".")
+    return name if port == b"80" else name + b":" + port
+
+
+def _fault(block: bytes) -> Refused:
+    """Why a complete head is refused; only asked when it is."""
+    line = block.partition(b"\r\n")[0]
+    if len(line) > MAX_TARGET + 64:
+        return Refused(TARGET_TOO_LONG, f"a target over {MAX_TARGET} bytes")
+    if not START_LINE.fullmatch(line):
+        return bad_start_line(line)
+    return Refused(BAD_HEADER, "a header field with a byte, a space or a line end where none may be")

@@ -1,0 +1,85 @@
+"""Parses the head of an HTTP/1.1 response as strictly as that of a request. RFC 9112 sections 4 and 6.3.
+
+What is not exactly one response is not passed on: the caller gets a 502 and the connection is never used again.
+"""
+
+import re
+from typing import NamedTuple
+
+from aegis_proxy.core import fields as field
+from aegis_proxy.core.framing import ChunkedDecoder, Decoder, LengthDecoder, UntilCloseDecoder
+from aegis_proxy.core.head import MAX_FIELDS
+from aegis_proxy.core.refusals import UPSTREAM_BROKEN, Refused
+from aegis_proxy.core.request import Body
+
+STATUS_LINE = re.compile(rb"HTTP/1\.[01] ([1-5][0-9]{2})(?: [\t -~\x80-\xff]*)?")
+_LENGTH = re.compile(rb"0|[1-9][0-9]{0,17}")
+_SINGLE = frozenset({field.CONTENT_LENGTH, field.TRANSFER_ENCODING})
+
+
+class Response(NamedTuple):
+    """`fields` are the lines that pass on; framing and hop-by-hop fields are not among them.
+
+    `body` says how the body comes; NONE for an answer that has none by its status or its request's method.
+    `length` is what Content-Length said, or -1: a HEAD or a 304 keeps it though no body follows.
+    """
+
+    status: int
+    start: bytes
+    fields: list[bytes]
+    body: Body
+    length: int
+    keep_alive: bool
+
+    def decoder(self) -> Decoder:
+        if self.body is Body.CHUNKED:
+            return ChunkedDecoder()
+        return UntilCloseDecoder() if self.body is Body.UNTIL_CLOSE else LengthDecoder(self.length)
+
+
+def parse_response(block: bytes, method: bytes) -> Response:
+    """Parses a head as `head.take_head` splits it off; `method` is the request's. Raises Refused(UPSTREAM_BROKEN)."""
+    lines = field.lines_of(block)
+    start = STATUS_LINE.fullmatch(lines[0]) if lines else None
+    if lines is None or start is None or len(lines) > MAX_FIELDS + 1:
+        raise Refused(UPSTREAM_BROKEN, "a head that is no HTTP/1.1 response")
+    passing: list[bytes] = []
+    read: dict[int, bytes] = {}
+    for line in lines[1:]:
+        name, colon, value = line.partition(b":")
+        role = field.egress_role(name) if colon else field.BAD
+        if role == field.PASS:
+            passing.append(line)
+        elif role == field.CONNECTION:
+            read[role] = read.get(role, b"") + b"," + value
+        elif role in _SINGLE:
+            if role in read:
+                raise Refused(UPSTREAM_BROKEN, "two fields that frame the body")
+            read[role] = value.strip(b" \t")
+        elif role in (field.BAD, field.LOOKALIKE):
+            raise Refused(UPSTREAM_BROKEN, "a malformed header field")
+    http_1_0 = lines[0].startswith(b"HTTP/1.0")
+    options = field.names_in(read.get(field.CONNECTION, b""))
+    status = int(start[1])
+    body, length = _framing(status, method, read.get(field.CONTENT_LENGTH), read.get(field.TRANSFER_ENCODING), http_1_0)
+    keep_alive = not http_1_0 and b"close" not in options and body is not Body.UNTIL_CLOSE
+    line = lines[0] if not http_1_0 else b"HTTP/1.1" + lines[0][8:]
+    return Response(status, line, field.without(passing, options), body, length, keep_alive)
+
+
+def _framing(
+    status: int, method: bytes, length: bytes | None, coding: bytes | None, http_1_0: bool
+) -> tuple[Body, int]:
+    """(how the body comes, what Content-Length said or -1)."""
+    if coding is not None and (length is not None or http_1_0 or coding.lower() != b"chunked"):
+        raise Refused(UPSTREAM_BROKEN, "a body framed in two ways, or in one that we do not know")
+    if length is not None and not _LENGTH.fullmatch(length):
+        raise Refused(UPSTREAM_BROKEN, "a Content-Length that is no plain decimal number")
+    size = int(length) if length is not None else -1
+    if method == b"HEAD" or status < 200 or status in (204, 304):
+        return Body.NONE, size
+    if coding is not None:
+        return Body.CHUNKED, -1
+    if size < 0:
+        return Body.UNTIL_CLOSE, -1
+    return (Body.LENGTH if size else Body.NONE), size

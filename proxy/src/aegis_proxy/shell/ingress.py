@@ -1,0 +1,69 @@
+"""The way in: who sent it, is that allowed, and on to the app on loopback."""
+
+from collections.abc import Callable
+
+from twisted.internet.defer import Deferred
+
+from aegis_proxy.core.fields import ingress_role
+from aegis_proxy.core.ingress import Permit, UnknownKey, head_for_app, judge
+from aegis_proxy.core.refusals import NO_UPSTREAM, Refused
+from aegis_proxy.core.request import Request
+from aegis_proxy.core.token_cache import TokenCache
+from aegis_proxy.shell.control import Control
+from aegis_proxy.shell.exchange import Route
+from aegis_proxy.shell.records import Records
+from aegis_proxy.shell.server import ServerConnection
+from aegis_proxy.shell.upstream import Address
+
+OriginalDestination = Callable[[ServerConnection], Address | None]
+
+
+class IngressSide:
+    """Judges by the snapshot of the moment. `upstream` is fixed by settings or found for each connection; never by the
+    request. `wall` is seconds since 1970.
+    """
+
+    direction = "inbound"
+    canonical = True
+    role_of = staticmethod(ingress_role)
+
+    def __init__(
+        self,
+        control: Control,
+        records: Records,
+        wall: Callable[[], float],
+        upstream: Address | OriginalDestination,
+    ) -> None:
+        self._control = control
+        self._records = records
+        self._wall = wall
+        self._upstream = upstream
+        self._cache = TokenCache()
+
+    def route(self, request: Request, connection: ServerConnection) -> "Route | Deferred[Route]":
+        try:
+            permit = judge(request, self._control.snapshot, self._cache, self._wall())
+        except UnknownKey as unknown:
+            refetched = self._control.refetch_keys(unknown.refused.issuer, unknown.refused.kid or "")
+            if refetched is None:
+                return self._route(self._judge_again(request), connection)
+            return refetched.addCallback(lambda _: self._route(self._judge_again(request), connection))
+        return self._route(permit, connection)
+
+    def _judge_again(self, request: Request) -> Permit:
+        return judge(request, self._control.snapshot, self._cache, self._wall(), refetched=True)
+
+    def _route(self, permit: Permit, connection: ServerConnection) -> Route:
+        address = self._upstream if isinstance(self._upstream, tuple) else self._upstream(connection)
+        if address is None:
+            raise Refused(NO_UPSTREAM, "the connection was not redirected, and --ingress-upstream is not set")
+        caller, grant = permit.caller, permit.grant
+        provider = caller.provider if caller else ""
+        head = head_for_app(permit, connection.peer)
+        if grant is None:
+            assert permit.would_refuse is not None
+            self._records.let_through(self.direction, permit.would_refuse, permit.request, connection.peer)
+            label = ("dry_run", permit.would_refuse.reason, provider, "", "")
+        else:
+            label = ("allow", "", provider, grant.policy, grant.rule)
+        return Route(address, head, label, str(caller.subject) if caller else "")

@@ -1,0 +1,180 @@
+"""The one room where everything is wired: settings in, a running proxy out."""
+
+import signal
+import sys
+import time
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.error import CannotListenError
+from twisted.internet.task import LoopingCall
+from twisted.internet.tcp import Port
+from twisted.logger import globalLogBeginner
+
+from aegis_proxy.settings import HostPort, Settings, SettingsError
+from aegis_proxy.shell.admin import Admin, Answer, Page, as_json, text
+from aegis_proxy.shell.app_health import ask_app
+from aegis_proxy.shell.control import Control
+from aegis_proxy.shell.egress import EgressSide
+from aegis_proxy.shell.ingress import IngressSide
+from aegis_proxy.shell.logs import Log, twisted_observer
+from aegis_proxy.shell.metrics import Metrics
+from aegis_proxy.shell.records import Records
+from aegis_proxy.shell.redirected import original_destination
+from aegis_proxy.shell.resolver import ConnectTo, Resolver
+from aegis_proxy.shell.server import Deadlines, Server, ServerConnection
+from aegis_proxy.shell.transport import listen
+from aegis_proxy.shell.upstream import Address, UpstreamPool
+
+_APP_PATIENCE = 5.0
+
+
+class Proxy:
+    """A whole proxy on a reactor. `start` listens; `stop` drains."""
+
+    def __init__(self, settings: Settings, reactor: Any, log: Log) -> None:
+        self._settings = settings
+        self._reactor = reactor
+        self._log = log
+        self._control = Control(settings, reactor, log)
+        self._pool = UpstreamPool(reactor)
+        self._metrics = Metrics()
+        self._records = Records(log, self._metrics, access=settings.access_log)
+        self._servers: list[Server] = []
+        self._ports: list[Port] = []
+        self._sweeping = LoopingCall(self._sweep)
+        self._sweeping.clock = reactor
+
+    def start(self) -> dict[str, str]:
+        """Listens; gives the addresses by name. Raises SettingsError for one that is not to be had."""
+        self._control.start()
+        bound = {}
+        if self._settings.ingress_listen:
+            bound["ingress"] = self._serve(self._settings.ingress_listen, self._ingress(), "--ingress-listen")
+        if self._settings.egress_listen:
+            bound["egress"] = self._serve(self._settings.egress_listen, self._egress(), "--egress-listen")
+        if self._settings.admin_listen:
+            admin = Admin(self._reactor, self._pages())
+            bound["admin"] = self._listen(self._settings.admin_listen, admin, "--admin-listen")
+        self._sweeping.start(1.0, now=False)
+        return bound
+
+    def _ingress(self) -> IngressSide:
+        fixed = self._settings.ingress_upstream
+        upstream = (fixed.host, fixed.port) if fixed else _app_of
+        return IngressSide(self._control, self._records, time.time, upstream)
+
+    def _egress(self) -> EgressSide:
+        resolver = Resolver(self._reactor, time.monotonic, ConnectTo(self._settings.connect_to_file))
+        return EgressSide(self._control, resolver, self._settings.namespace, _own(self._settings), _redirected)
+
+    def _serve(self, where: HostPort, side: IngressSide | EgressSide, flag: str) -> str:
+        server = Server(side, self._pool, self._records, time.monotonic, Deadlines())
+        self._servers.append(server)
+        return self._listen(where, server, flag)
+
+    def _listen(self, where: HostPort, factory: Any, flag: str) -> str:
+        try:
+            port = listen(self._reactor, where.host, where.port, factory)
+        except CannotListenError as error:
+            raise SettingsError(f"{flag}: cannot listen on {where}: {error.socketError}") from None
+        self._ports.append(port)
+        return str(HostPort(where.host, port.getHost().port))
+
+    def _pages(self) -> dict[str, Answer]:
+        pages: dict[str, Answer] = {
+            "/live": lambda: text(200, "alive\n"),
+            "/ready": self._ready,
+            "/metrics": lambda: Page(200, "text/plain; version=0.0.4; charset=utf-8", self._metrics.text()),
+            "/snapshot": lambda: as_json(self._control.describe()),
+        }
+        for name, probe in self._settings.probes.items():
+
+            async def ask(probe: Any = probe) -> Page:
+                status = await ask_app(self._pool, probe, _APP_PATIENCE)
+                return text(status, f"the app answered {status}\n")
+
+            pages[f"/app-health/{name}"] = ask
+        return pages
+
+    def _ready(self) -> Page:
+        missing = self._control.missing()
+        if missing or any(server.draining for server in self._servers):
+            return text(503, "not ready: " + (", ".join(missing) or "draining") + "\n")
+        return text(200, "ready\n")
+
+    def _sweep(self) -> None:
+        for server in self._servers:
+            server.sweep()
+
+    async def stop(self) -> None:
+        """Accepts no more, lets open exchanges finish within the grace, and ends."""
+        for server in self._servers:
+            server.drain()
+        for port in self._ports:
+            if port.factory in self._servers:
+                await _as_deferred(port.stopListening())
+        deadline = time.monotonic() + self._settings.drain_grace
+        while any(server.connections for server in self._servers) and time.monotonic() < deadline:
+            await _later(self._reactor, 0.05)
+        for server in self._servers:
+            for connection in list(server.connections):
+                connection.transport.abortConnection()
+        self._sweeping.stop()
+        self._pool.close()
+        await self._control.stop()
+        self._log.info("stopped")
+        self._log.flush()
+
+
+def _app_of(connection: ServerConnection) -> Address | None:
+    """The app's side of a redirected connection: the port it was made to, on loopback."""
+    original = original_destination(connection.transport)
+    return ("127.0.0.1", original[1]) if original else None
+
+
+def _redirected(connection: ServerConnection) -> Address | None:
+    return original_destination(connection.transport)
+
+
+def _own(settings: Settings) -> frozenset[Address]:
+    """The addresses under which this proxy's listeners can be reached from within the pod."""
+    listening = [where for where in (settings.ingress_listen, settings.egress_listen, settings.admin_listen) if where]
+    return frozenset((host, where.port) for where in listening for host in {where.host, "127.0.0.1", "::1"})
+
+
+def _later(reactor: Any, seconds: float) -> "Deferred[None]":
+    waited: Deferred[None] = Deferred()
+    reactor.callLater(seconds, waited.callback, None)
+    return waited
+
+
+async def _as_deferred(result: Any) -> None:
+    if isinstance(result, Deferred):
+        await result
+
+
+def run(settings: Settings) -> int:
+    """Runs until SIGTERM or SIGINT; gives the exit code."""
+    from twisted.internet import reactor as installed
+
+    reactor: Any = installed
+    log = Log(sys.stdout.fileno(), settings.log_level, reactor, time.time)
+    globalLogBeginner.beginLoggingTo(
+        [twisted_observer(log)],  # type: ignore[list-item]  # a plain callable is an observer, which zope cannot see
+        redirectStandardIO=False,
+        discardBuffer=True,
+    )
+    proxy = Proxy(settings, reactor, log)
+    bound = proxy.start()
+    log.info("listening", namespace=settings.namespace, pod=settings.pod, **bound)
+    stopping: list[Deferred[None]] = []
+
+    def stop(*_: object) -> None:
+        if not stopping:
+            stopping.append(Deferred.fromCoroutine(proxy.stop()).addBoth(lambda _: reactor.stop()))
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: reactor.callFromThread(stop))
+    reactor.run(installSignalHandlers=False)
+    return 0

@@ -1,0 +1,89 @@
+"""Counts, and the text that Prometheus reads (exposition format 0.0.4).
+
+Labels come from configuration and from our own enumerations, never from a client: their number is bounded.
+"""
+
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Mapping
+
+_BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+
+Labels = tuple[str, ...]
+Sample = tuple[Mapping[str, str], float]
+
+
+class Metrics:
+    """`requests` is keyed by REQUEST_LABELS; `durations` are seconds from a request's first byte to its answer's last."""
+
+    REQUEST_LABELS = ("direction", "decision", "reason", "provider", "policy", "rule", "status_class")
+
+    def __init__(self) -> None:
+        self.requests: dict[Labels, int] = {}
+        self.aborted: dict[str, int] = {}
+        self._durations: dict[str, list[int]] = {}
+        self._sums: dict[str, float] = {}
+        self._sources: list[Callable[[], Iterable[tuple[str, str, str, Iterable[Sample]]]]] = []
+
+    def count(self, labels: Labels) -> None:
+        self.requests[labels] = self.requests.get(labels, 0) + 1
+
+    def observe(self, direction: str, seconds: float) -> None:
+        buckets = self._durations.get(direction)
+        if buckets is None:
+            buckets = self._durations[direction] = [0] * (len(_BOUNDS) + 1)
+            self._sums[direction] = 0.0
+        buckets[bisect_left(_BOUNDS, seconds)] += 1
+        self._sums[direction] += seconds
+
+    def abort(self, direction: str) -> None:
+        self.aborted[direction] = self.aborted.get(direction, 0) + 1
+
+    def add_source(self, source: Callable[[], Iterable[tuple[str, str, str, Iterable[Sample]]]]) -> None:
+        """`source` is asked at each scrape for (name, type, help, samples) of what others count."""
+        self._sources.append(source)
+
+    def text(self) -> str:
+        lines = _block(
+            "aegis_requests_total",
+            "counter",
+            "Requests judged, by verdict.",
+            ((dict(zip(self.REQUEST_LABELS, labels, strict=True)), count) for labels, count in self.requests.items()),
+        )
+        lines += _block(
+            "aegis_exchanges_aborted_total",
+            "counter",
+            "Exchanges that ended before their response did.",
+            (({"direction": direction}, count) for direction, count in self.aborted.items()),
+        )
+        lines += self._histogram()
+        for source in self._sources:
+            for name, kind, text, samples in source():
+                lines += _block(name, kind, text, samples)
+        return "\n".join(lines) + "\n"
+
+    def _histogram(self) -> list[str]:
+        name = "aegis_request_duration_seconds"
+        lines = [
+            f"# HELP {name} Time from the first byte of a request to the last of its answer.",
+            f"# TYPE {name} histogram",
+        ]
+        for direction, buckets in self._durations.items():
+            total = 0
+            for bound, count in zip((*map(str, _BOUNDS), "+Inf"), buckets, strict=True):
+                total += count
+                lines.append(f'{name}_bucket{{direction="{direction}",le="{bound}"}} {total}')
+            lines.append(f'{name}_sum{{direction="{direction}"}} {self._sums[direction]:.6f}')
+            lines.append(f'{name}_count{{direction="{direction}"}} {total}')
+        return lines
+
+
+def _block(name: str, kind: str, text: str, samples: Iterable[Sample]) -> list[str]:
+    lines = [f"# HELP {name} {text}", f"# TYPE {name} {kind}"]
+    for labels, value in samples:
+        shown = ",".join(f'{key}="{_escaped(value)}"' for key, value in labels.items())
+        lines.append(f"{name}{{{shown}}} {value!r}" if shown else f"{name} {value!r}")
+    return lines
+
+
+def _escaped(value: str) -> str:
+    return value.replace("\\", "\\\\").replace("\n", "\\n").replace('"', '\\"')

@@ -1,0 +1,89 @@
+"""What is said of each request: metrics always, a decision for each refusal, an access line where it is asked for."""
+
+import secrets
+
+from twisted.python.failure import Failure
+
+from aegis_proxy.core.refusals import Refused
+from aegis_proxy.core.request import Request
+from aegis_proxy.shell.exchange import Exchange
+from aegis_proxy.shell.logs import Log
+from aegis_proxy.shell.metrics import Metrics
+
+_STATUS_CLASSES = ("", "1xx", "2xx", "3xx", "4xx", "5xx")
+
+
+class Records:
+    """`access`: write a line for each request that passed, too."""
+
+    def __init__(self, log: Log, metrics: Metrics, *, access: bool) -> None:
+        self._log = log
+        self._metrics = metrics
+        self._access = access
+
+    def answered(self, direction: str, exchange: Exchange, peer: bytes, now: float) -> None:
+        """A request that passed, and what upstream answered."""
+        response, route = exchange.response, exchange.route
+        assert response is not None
+        assert route is not None
+        self._metrics.count((direction, *route.label, _STATUS_CLASSES[response.status // 100]))
+        self._metrics.observe(direction, now - exchange.began)
+        if self._access:
+            decision, reason, provider, policy, rule = route.label
+            self._log.record(
+                {
+                    "event": "access",
+                    "direction": direction,
+                    "decision": decision,
+                    "reason": reason,
+                    "provider": provider,
+                    "policy": policy,
+                    "rule": rule,
+                    "identity": route.caller,
+                    "method": exchange.request.method,
+                    "path": exchange.request.path,
+                    "status": response.status,
+                    "milliseconds": round((now - exchange.began) * 1000, 3),
+                    "bytes": exchange.sent_bytes,
+                    "peer": peer,
+                }
+            )
+
+    def refused(self, direction: str, refused: Refused, request: Request | None, peer: bytes) -> str:
+        """A refusal; gives the decision id that the answer carries and the log explains."""
+        decision = secrets.token_hex(8)
+        refusal = refused.refusal
+        self._metrics.count((direction, "deny", refused.reason, "", "", "", _STATUS_CLASSES[refusal.status // 100]))
+        self._log.info(
+            "refused",
+            direction=direction,
+            decision=decision,
+            status=refusal.status,
+            reason=refused.reason,
+            detail=refused.detail,
+            method=request.method if request else "",
+            path=request.path if request else "",
+            peer=peer,
+        )
+        return decision
+
+    def let_through(self, direction: str, refused: Refused, request: Request, peer: bytes) -> None:
+        """What DryRun did not refuse."""
+        self._log.info(
+            "would_refuse",
+            direction=direction,
+            status=refused.refusal.status,
+            reason=refused.reason,
+            detail=refused.detail,
+            method=request.method,
+            path=request.path,
+            peer=peer,
+        )
+
+    def aborted(self, direction: str, why: str) -> None:
+        self._metrics.abort(direction)
+        self._log.info("aborted", direction=direction, detail=why)
+
+    def defect(self, failure: Failure) -> None:
+        """An exception that nobody foresaw."""
+        self._log.failure("defect", failure)

@@ -1,0 +1,94 @@
+"""Host names to addresses, for the way out: a file of fixed addresses first, then the system's resolver."""
+
+import ipaddress
+import socket
+from collections import OrderedDict
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.threads import deferToThreadPool
+from twisted.python.failure import Failure
+
+from aegis_proxy.core.egress import parse_connect_to
+from aegis_proxy.core.refusals import UPSTREAM_UNREACHABLE, Refused
+from aegis_proxy.shell.upstream import Address
+
+_LIFETIME = 5.0
+_REMEMBERED = 1024
+
+
+class ConnectTo:
+    """A file of `HOST:PORT ADDRESS:PORT` lines, as `--connect-to-file` names it, read again when it has changed."""
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+        self._stamp: tuple[int, int, int] | None = None
+        self._known: dict[tuple[str, int], Address] = {}
+
+    def get(self, host: str, port: int) -> Address | None:
+        if self._path is None:
+            return None
+        try:
+            stat = self._path.stat()
+            stamp = (stat.st_ino, stat.st_mtime_ns, stat.st_size)
+            if stamp != self._stamp:
+                self._known, self._stamp = parse_connect_to(self._path.read_text("utf-8")), stamp
+        except (OSError, ValueError):  # half written or gone for a moment: what was good stays in force
+            pass
+        return self._known.get((host, port))
+
+
+class Resolver:
+    """Remembers answers for 5 s, and at most 1,024 of them. `clock` is monotonic seconds."""
+
+    def __init__(self, reactor: Any, clock: Callable[[], float], connect_to: ConnectTo) -> None:
+        self._reactor = reactor
+        self._clock = clock
+        self._connect_to = connect_to
+        self._known: OrderedDict[str, tuple[float, tuple[str, ...]]] = OrderedDict()
+        self._asked: dict[str, list[Deferred[tuple[str, ...]]]] = {}
+
+    def fixed(self, host: str, port: int) -> Address | None:
+        """The address that the operator's file gives, or the literal that `host` already is."""
+        if (address := self._connect_to.get(host, port)) is not None:
+            return address
+        try:
+            return str(ipaddress.ip_address(host)), port
+        except ValueError:
+            return None
+
+    def addresses(self, host: str) -> "tuple[str, ...] | Deferred[tuple[str, ...]]":
+        """The addresses of a name, at least one. Fails with Refused."""
+        known = self._known.get(host)
+        if known is not None and self._clock() < known[0]:
+            return known[1]
+        answer: Deferred[tuple[str, ...]] = Deferred()
+        if host in self._asked:
+            self._asked[host].append(answer)
+            return answer
+        self._asked[host] = [answer]
+        looked_up = deferToThreadPool(self._reactor, self._reactor.getThreadPool(), _look_up, host)
+        looked_up.addCallback(self._remember, host)
+        looked_up.addBoth(self._tell, host)
+        return answer
+
+    def _remember(self, found: tuple[str, ...], host: str) -> tuple[str, ...]:
+        self._known[host] = (self._clock() + _LIFETIME, found)
+        self._known.move_to_end(host)
+        if len(self._known) > _REMEMBERED:
+            self._known.popitem(last=False)
+        return found
+
+    def _tell(self, result: "tuple[str, ...] | Failure", host: str) -> None:
+        for waiting in self._asked.pop(host):
+            if isinstance(result, Failure):
+                waiting.errback(Refused(UPSTREAM_UNREACHABLE, f"the name {host} has no address"))
+            else:
+                waiting.callback(result)
+
+
+def _look_up(host: str) -> tuple[str, ...]:
+    found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    return tuple(dict.fromkeys(str(entry[4][0]) for entry in found))

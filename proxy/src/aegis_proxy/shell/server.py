@@ -1,0 +1,319 @@
+"""The accepted side of HTTP/1.1, for both directions: takes requests off a connection, one after the other.
+
+What judges is a `Side` (`ingress` or `egress`): it turns a request into a `Route`, or refuses. What relays is an
+`Exchange`.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+from typing import Protocol as Interface
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IAddress, IHalfCloseableProtocol
+from twisted.internet.protocol import Factory, connectionDone
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from aegis_proxy.core.head import take_head
+from aegis_proxy.core.refusals import HEAD_TIMEOUT, Refused, answer
+from aegis_proxy.core.request import START_LINE, Request, parse_request
+from aegis_proxy.shell.exchange import Exchange, Route
+from aegis_proxy.shell.records import Records
+from aegis_proxy.shell.transport import TcpProtocol
+from aegis_proxy.shell.upstream import UpstreamPool
+
+_HELD = 64 * 1024
+_DRAIN = 64 * 1024
+
+
+class Deadlines(NamedTuple):
+    """Seconds: for a whole request head, between requests, without progress in an exchange, and to drain a refusal."""
+
+    head: float = 10.0
+    idle: float = 300.0
+    exchange: float = 300.0
+    drain: float = 1.0
+
+
+class Side(Interface):
+    """One direction of the proxy. `canonical` and `role_of` are what `parse_request` takes."""
+
+    @property
+    def direction(self) -> str: ...
+
+    @property
+    def canonical(self) -> bool: ...
+
+    @property
+    def role_of(self) -> Callable[[bytes], int]: ...
+
+    def route(self, request: Request, connection: "ServerConnection") -> "Route | Deferred[Route]":
+        """Judges a request. Raises, or fails with, Refused."""
+
+
+@implementer(IHalfCloseableProtocol)
+class ServerConnection(TcpProtocol):
+    """One client connection. `deadline` is when its patience ends, on the monotonic clock."""
+
+    def __init__(self, server: "Server", peer: bytes) -> None:
+        self._server = server
+        self._side = server.side
+        self.peer = peer
+        self.deadline = server.clock() + server.deadlines.head
+        self._buffer = b""
+        self._began = 0.0  # when the first byte of the request came; 0.0 before it
+        self._exchange: Exchange | None = None
+        self._taking = False
+        self._paused = False
+        self._closing = False
+        self._drained = 0
+        self._half_closed = False
+
+    def connectionMade(self) -> None:
+        self.transport.setTcpNoDelay(True)
+        self.transport.registerProducer(self, True)
+        self._server.connections.add(self)
+
+    @property
+    def idle(self) -> bool:
+        """Between two requests: it can be closed without loss."""
+        return self._exchange is None and not self._began and not self._closing
+
+    # --- what the client sends
+
+    def dataReceived(self, data: bytes) -> None:
+        if self._closing:
+            self._drained += len(data)
+            if self._drained > _DRAIN:
+                self.transport.abortConnection()
+            return
+        if self._buffer:
+            data = self._buffer + data
+            self._buffer = b""
+        if self._exchange is None:
+            self._take_requests(data)
+        elif self._exchange.accepts_body:
+            self._take_body(self._exchange, data)
+        else:
+            self._hold(data)
+
+    def _hold(self, data: bytes) -> None:
+        """Keeps what cannot be used yet; the client waits once it is much."""
+        self._buffer = data
+        if len(data) > _HELD and self._exchange is not None:
+            self.pause_reading()
+
+    def _take_requests(self, data: bytes) -> None:
+        self._taking = True
+        while data and self._exchange is None and not self._closing:
+            if not self._began:
+                if data == b"\r":
+                    break
+                data = data.removeprefix(b"\r\n")  # RFC 9112 section 2.2: one empty line before a request is ignored
+                self._began = self._server.clock()
+                self.deadline = self._began + self._server.deadlines.head
+                continue
+            try:
+                split = take_head(data, START_LINE)
+                if split is None:
+                    break
+                request = parse_request(split[0], self._side.role_of, canonical=self._side.canonical)
+            except Refused as refused:
+                self._taking = False
+                self.refuse(refused)
+                return
+            self._buffer = split[1]
+            self._begin(request)
+            data, self._buffer = self._buffer, b""
+        self._taking = False
+        if data and not self._closing:
+            self._hold(data)
+
+    def _begin(self, request: Request) -> None:
+        exchange = Exchange(self, self._server.pool, request, self._began)
+        exchange.last = exchange.last or self._server.draining
+        self._exchange = exchange
+        self.deadline = self._began + self._server.deadlines.exchange
+        try:
+            exchange.go(self._side.route(request, self))
+        except Refused as refused:
+            self.refuse(refused)
+
+    def _take_body(self, exchange: Exchange, data: bytes) -> None:
+        self.progress()
+        try:
+            rest = exchange.feed(data)
+        except Refused as refused:
+            self.refuse(refused)
+            return
+        if rest:
+            self._hold(rest)
+
+    # --- what an exchange asks for (exchange.Client)
+
+    def write(self, data: bytes) -> None:
+        self.transport.write(data)
+
+    def progress(self) -> None:
+        self.deadline = self._server.clock() + self._server.deadlines.exchange
+
+    def proceed(self) -> None:
+        self.resume_reading()
+        data, self._buffer = self._buffer, b""
+        if data and self._exchange is not None:
+            self._take_body(self._exchange, data)
+
+    def finished(self) -> None:
+        exchange, self._exchange = self._exchange, None
+        assert exchange is not None
+        self._server.records.answered(self._side.direction, exchange, self.peer, self._server.clock())
+        if exchange.last or self._half_closed:
+            self._close()
+        else:
+            self._next()
+
+    def _next(self) -> None:
+        self._began = 0.0
+        self.deadline = self._server.clock() + self._server.deadlines.idle
+        if self._paused:
+            self.resume_reading()
+        if self._buffer and not self._taking:
+            data, self._buffer = self._buffer, b""
+            self._take_requests(data)
+
+    def refuse(self, refused: Refused) -> None:
+        """Answers a refusal; the connection stays open where its framing is known and the whole request was read."""
+        exchange, self._exchange = self._exchange, None
+        request = exchange.request if exchange else None
+        close = refused.refusal.closes or exchange is None or exchange.last or self._server.draining
+        if exchange is not None:
+            exchange.abandon()
+            if not exchange.sent_all and not close:
+                close = not self._swallow(exchange)
+        decision = self._server.records.refused(self._side.direction, refused, request, self.peer)
+        head_only = request is not None and request.method == b"HEAD"
+        self.transport.write(answer(refused.refusal, decision, close=close, head_only=head_only))
+        if close or self._half_closed:
+            self._close()
+        else:
+            self._next()
+
+    def _swallow(self, exchange: Exchange) -> bool:
+        """Takes the body of a refused request off the buffer, if it is all there and nobody waits to send it."""
+        if exchange.request.expects_continue:
+            return False
+        try:
+            self._buffer = exchange.feed(self._buffer)
+        except Refused:
+            return False
+        return exchange.sent_all
+
+    def fail(self, failure: Failure) -> None:
+        self._server.records.defect(failure)
+        self.transport.abortConnection()
+
+    def abort(self, why: str) -> None:
+        self._server.records.aborted(self._side.direction, why)
+        self.transport.abortConnection()
+
+    # --- the transport
+
+    def pause_reading(self) -> None:
+        if not self._paused:
+            self._paused = True
+            self.transport.pauseProducing()
+
+    def resume_reading(self) -> None:
+        if self._paused and not self._closing:
+            self._paused = False
+            self.transport.resumeProducing()
+
+    # twisted.internet.interfaces.IPushProducer: our send buffer towards the client filled up, or drained
+    def pauseProducing(self) -> None:
+        if self._exchange is not None:
+            self._exchange.pause_receiving()
+
+    def resumeProducing(self) -> None:
+        if self._exchange is not None:
+            self._exchange.resume_receiving()
+
+    def stopProducing(self) -> None:
+        """The connection is lost, of which `connectionLost` tells."""
+
+    def _close(self) -> None:
+        """Says that no more will come, and reads on for a moment: a close at once could destroy what was just written."""
+        self._closing = True
+        self._buffer = b""
+        self.deadline = self._server.clock() + self._server.deadlines.drain
+        self.transport.unregisterProducer()
+        if self._paused:
+            self._paused = False
+            self.transport.resumeProducing()
+        if self._half_closed:
+            self.transport.loseConnection()
+        else:
+            self.transport.loseWriteConnection()
+
+    def close_idle(self) -> None:
+        self._closing = True
+        self.transport.unregisterProducer()
+        self.transport.loseConnection()
+
+    def writeConnectionLost(self) -> None:
+        """Our side is closed, as `_close` asked."""
+
+    def readConnectionLost(self) -> None:
+        """The client sends no more. It may still wait for the answer to a whole request."""
+        self._half_closed = True
+        if self._exchange is None or not self._exchange.sent_all:
+            self.transport.abortConnection()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self._server.connections.discard(self)
+        exchange, self._exchange = self._exchange, None
+        if exchange is not None:
+            exchange.abandon()
+            self._server.records.aborted(self._side.direction, "the client went away")
+
+    def out_of_patience(self) -> None:
+        """The deadline has passed."""
+        if self._closing:
+            self.transport.abortConnection()
+        elif self._exchange is not None:
+            self._exchange.timed_out()
+        elif self._began:
+            self.refuse(Refused(HEAD_TIMEOUT, "no whole request head within the deadline"))
+        else:
+            self.close_idle()
+
+
+class Server(Factory):
+    """The connections of one listener, and what they share."""
+
+    noisy = False
+
+    def __init__(
+        self, side: Side, pool: UpstreamPool, records: Records, clock: Callable[[], float], deadlines: Deadlines
+    ) -> None:
+        self.side = side
+        self.pool = pool
+        self.records = records
+        self.clock = clock
+        self.deadlines = deadlines
+        self.connections: set[ServerConnection] = set()
+        self.draining = False
+
+    def buildProtocol(self, addr: IAddress | None) -> ServerConnection:
+        return ServerConnection(self, str(getattr(addr, "host", "")).encode())
+
+    def sweep(self) -> None:
+        """Ends what has waited too long; called about once a second."""
+        now = self.clock()
+        for connection in [each for each in self.connections if each.deadline < now]:
+            connection.out_of_patience()
+
+    def drain(self) -> None:
+        """Lets no connection outlive its present exchange."""
+        self.draining = True
+        for connection in [each for each in self.connections if each.idle]:
+            connection.close_idle()

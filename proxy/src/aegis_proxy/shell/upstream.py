@@ -1,0 +1,213 @@
+"""Connections to the app, or to the destinations of the app: pooled, one exchange at a time, judged as strictly as
+those that come in.
+"""
+
+from collections import deque
+from typing import Any
+from typing import Protocol as Interface
+
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionDone
+from twisted.internet.interfaces import IAddress, IConnector
+from twisted.internet.protocol import ClientFactory, connectionDone
+from twisted.python.failure import Failure
+
+from aegis_proxy.core.framing import Decoder, LengthDecoder, UntilCloseDecoder
+from aegis_proxy.core.head import take_head
+from aegis_proxy.core.refusals import UPSTREAM_BROKEN, UPSTREAM_UNREACHABLE, Refused
+from aegis_proxy.core.response import STATUS_LINE, Response, parse_response
+from aegis_proxy.shell.transport import TcpProtocol, connect
+
+Address = tuple[str, int]
+
+_MAX_INTERIM = 8
+_NO_BODY = LengthDecoder(0)
+
+
+class Exchange(Interface):
+    """The one who sent the request, and hears of the response."""
+
+    def interim(self, response: Response) -> None: ...
+
+    def respond(self, response: Response, payload: bytes, done: bool) -> None:
+        """The head of the final response, with what of its body came along; `done`: that was all of it."""
+
+    def more(self, payload: bytes, done: bool) -> None: ...
+
+    def broken(self, refused: Refused, unanswered: bool) -> None:
+        """The exchange cannot be finished. `unanswered`: an idle connection was lost before it gave any byte."""
+
+    def pause_sending(self) -> None: ...
+
+    def resume_sending(self) -> None: ...
+
+
+class UpstreamConnection(TcpProtocol):
+    """One connection. `reused`: it has answered before, so the other side may have closed it meanwhile."""
+
+    def __init__(self, pool: "UpstreamPool", address: Address, made: "Deferred[UpstreamConnection]") -> None:
+        self._pool = pool
+        self._made = made
+        self.address = address
+        self.reused = False
+        self._exchange: Exchange | None = None
+        self._method = b""
+        self._buffer = b""
+        self._interim = 0
+        self._keep_alive = False
+        self._decoder: Decoder | None = None
+
+    def connectionMade(self) -> None:
+        self.transport.setTcpNoDelay(True)
+        self.transport.registerProducer(self, True)
+        self._made.callback(self)
+
+    def start(self, exchange: Exchange, method: bytes, head: bytes) -> None:
+        """Sends a request's head; its body follows through `send`."""
+        self._exchange = exchange
+        self._method = method
+        self._decoder = None
+        self._interim = 0
+        self.transport.write(head)
+
+    def send(self, data: bytes) -> None:
+        self.transport.write(data)
+
+    def pause_receiving(self) -> None:
+        self.transport.pauseProducing()
+
+    def resume_receiving(self) -> None:
+        self.transport.resumeProducing()
+
+    def release(self) -> None:
+        """Both sides are done with the exchange: the connection may serve another."""
+        self._exchange = None
+        self.transport.resumeProducing()
+        if self._keep_alive and not self._buffer:
+            self.reused = True
+            self._pool.keep(self)
+        else:
+            self.abandon()
+
+    def abandon(self) -> None:
+        """Drops the connection, in the middle of whatever it does."""
+        self._exchange = None
+        self.transport.unregisterProducer()
+        self.transport.abortConnection()
+
+    # twisted.internet.interfaces.IPushProducer: the transport's own send buffer filled up, or drained
+    def pauseProducing(self) -> None:
+        if self._exchange is not None:
+            self._exchange.pause_sending()
+
+    def resumeProducing(self) -> None:
+        if self._exchange is not None:
+            self._exchange.resume_sending()
+
+    def stopProducing(self) -> None:
+        """The connection is lost, of which `connectionLost` tells."""
+
+    def dataReceived(self, data: bytes) -> None:
+        exchange = self._exchange
+        if exchange is None:  # bytes that no request asked for
+            self._pool.forget(self)
+            self.abandon()
+            return
+        try:
+            if self._decoder is None:
+                self._head(exchange, self._buffer + data if self._buffer else data)
+            else:
+                payload, rest = self._decoder.feed(data)
+                self._buffer = rest
+                exchange.more(payload, self._decoder.done)
+        except Refused as error:
+            self.abandon()
+            exchange.broken(Refused(UPSTREAM_BROKEN, error.detail), False)
+
+    def _head(self, exchange: Exchange, data: bytes) -> None:
+        while True:
+            split = take_head(data, STATUS_LINE)
+            if split is None:
+                self._buffer = data
+                return
+            block, rest = split
+            response = parse_response(block, self._method)
+            if response.status >= 200:
+                break
+            self._interim += 1
+            if response.status == 101 or self._interim > _MAX_INTERIM:
+                raise Refused(UPSTREAM_BROKEN, "an upgrade nobody asked for, or more than 8 interim responses")
+            exchange.interim(response)
+            data = rest
+        self._decoder = decoder = response.decoder() if response.body else _NO_BODY
+        payload, self._buffer = decoder.feed(rest) if rest and response.body else (b"", rest)
+        self._keep_alive = response.keep_alive
+        exchange.respond(response, payload, decoder.done)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self._pool.forget(self)
+        exchange, self._exchange = self._exchange, None
+        if exchange is None:
+            return
+        if isinstance(self._decoder, UntilCloseDecoder) and isinstance(reason.value, ConnectionDone):
+            self._keep_alive = False
+            exchange.more(b"", True)
+            return
+        unanswered = self.reused and self._decoder is None and not self._buffer and not self._interim
+        exchange.broken(Refused(UPSTREAM_BROKEN, "the connection was closed before the response was whole"), unanswered)
+
+
+class _Connecting(ClientFactory):
+    noisy = False
+
+    def __init__(self, pool: "UpstreamPool", address: Address, made: "Deferred[UpstreamConnection]") -> None:
+        self._pool = pool
+        self._address = address
+        self._made = made
+
+    def buildProtocol(self, addr: IAddress | None) -> UpstreamConnection:
+        return UpstreamConnection(self._pool, self._address, self._made)
+
+    def clientConnectionFailed(self, connector: IConnector, reason: Failure) -> None:
+        self._made.errback(
+            Refused(UPSTREAM_UNREACHABLE, f"{self._address[0]}:{self._address[1]}: {reason.value.__class__.__name__}")
+        )
+
+
+class UpstreamPool:
+    """Idle connections by address; the last one used is the first one taken."""
+
+    def __init__(self, reactor: Any, connect_timeout: float = 5.0, idle: int = 256) -> None:
+        self.reactor = reactor
+        self._connect_timeout = connect_timeout
+        self._limit = idle
+        self._idle: dict[Address, deque[UpstreamConnection]] = {}
+
+    def take(self, address: Address) -> UpstreamConnection | None:
+        idle = self._idle.get(address)
+        return idle.pop() if idle else None
+
+    def connect(self, address: Address) -> "Deferred[UpstreamConnection]":
+        """A new connection; fails with Refused."""
+        made: Deferred[UpstreamConnection] = Deferred()
+        connect(self.reactor, address, _Connecting(self, address, made), self._connect_timeout)
+        return made
+
+    def keep(self, connection: UpstreamConnection) -> None:
+        idle = self._idle.setdefault(connection.address, deque())
+        idle.append(connection)
+        if len(idle) > self._limit:
+            idle.popleft().abandon()
+
+    def forget(self, connection: UpstreamConnection) -> None:
+        idle = self._idle.get(connection.address)
+        if idle and connection in idle:
+            idle.remove(connection)
+            if not idle:
+                del self._idle[connection.address]
+
+    def close(self) -> None:
+        for idle in self._idle.values():
+            for connection in idle:
+                connection.abandon()
+        self._idle.clear()
