@@ -1,0 +1,16 @@
+"""The reconcile function: CloudEvents in, a converged cluster and identity provider out.
+
+An event is only a hint. Its line of files, left to right:
+
+    function -> events -> reconciler -> observe -> plan.* -> act
+    HTTP     -> Work   -> per object -> re-GET  -> pure   -> writes, status last
+
+- `function`: the HTTP function: a CloudEvent becomes 204, 400 or 503
+- `events`: which object (or all) an event is about
+- `reconciler`: walks one object, or all, from observation to status
+- `observe`: reads what a plan needs; `cluster` is the API server as seen from here, `kube` the real one
+- `asking`: a plugin's answers and failures as values
+- `plan`: observed -> actions; pure and total
+- `act`: does the actions
+- `entry`: what functions-framework loads; `python -m aegis_reconcile` serves it
+"""

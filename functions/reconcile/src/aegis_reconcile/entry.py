@@ -1,0 +1,42 @@
+"""What functions-framework loads: the function `reconcile`."""
+
+import os
+from datetime import UTC, datetime
+from functools import cache
+
+import flask
+
+from aegis_idp.blocking import BlockingHttp
+from aegis_reconcile.asking import Asker
+from aegis_reconcile.cluster import TryAgain
+from aegis_reconcile.events import Work
+from aegis_reconcile.function import answer
+from aegis_reconcile.kube import KubeCluster, api_server, connect
+from aegis_reconcile.reconciler import Later, Reconciler
+
+_PROVIDER_SECONDS = 5.0
+
+
+def reconcile(request: flask.Request) -> flask.Response:
+    """The HTTP function (signature type `http`)."""
+    return answer(request, _work)
+
+
+def _work(work: Work) -> Later | None:
+    try:
+        reconciler = _reconciler()
+    except TryAgain as error:
+        return Later(str(error))
+    return reconciler.reconcile(work)
+
+
+@cache
+def _reconciler() -> Reconciler:
+    """Made at the first event and not at import, so that each worker process has connections of its own."""
+    client = connect(os.environ)
+    http = BlockingHttp(api_server(client), seconds=_PROVIDER_SECONDS)
+    return Reconciler(KubeCluster(client), Asker(http), _now)
+
+
+def _now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
