@@ -5,6 +5,7 @@ from typing import Any
 
 import yaml
 
+from aegis_local.kube import protobuf
 from aegis_local.kube.builtin import with_builtin_defaults
 from aegis_local.kube.errors import ApiError, bad_request, invalid, unsupported_media_type
 from aegis_local.kube.kinds import Kind
@@ -12,7 +13,7 @@ from aegis_local.kube.objects import Object, name_of
 from aegis_local.kube.schema_validation import type_of, validate
 from aegis_local.kube.structural import prune, with_defaults, without_nulls
 
-JSON_TYPES = ("application/json", "application/yaml")
+JSON_TYPES = ("application/json", "application/yaml", protobuf.MEDIA_TYPE)
 FIELD_VALIDATION = ("Ignore", "Warn", "Strict")
 
 
@@ -36,6 +37,8 @@ def parsed(body: bytes, content_type: str, accepted: tuple[str, ...] = JSON_TYPE
     if kind not in accepted:
         raise unsupported_media_type(", ".join(accepted))
     try:
+        if kind == protobuf.MEDIA_TYPE:
+            return protobuf.decoded(body)
         if kind.endswith("yaml"):
             return yaml.load(body, _JsonLoader)  # noqa: S506  # the loader is a safe one, with less in it
         return json.loads(body)
