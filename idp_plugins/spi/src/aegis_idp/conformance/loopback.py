@@ -3,6 +3,7 @@
 import json
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl
@@ -45,6 +46,10 @@ class Answer:
         return cls(status, json.dumps(value).encode(), {"content-type": "application/json"})
 
 
+class HangUp(Exception):  # noqa: N818  # named by what happens, as in aegis_idp.errors
+    """Raised by a server's function in place of an answer: the connection just ends."""
+
+
 class LoopbackServer:
     """Answers each request by a function, in a thread, from `with` to its end."""
 
@@ -70,15 +75,23 @@ def _handler(answer: Callable[[Received], Answer]) -> type[BaseHTTPRequestHandle
         def _respond(self) -> None:
             body = self.rfile.read(int(self.headers.get("content-length", "0")))
             headers = {name.lower(): value for name, value in self.headers.items()}
-            given = answer(Received(self.command, self.path, headers, body))
+            try:
+                given = answer(Received(self.command, self.path, headers, body))
+            except HangUp:
+                self.close_connection = True
+                return
             self.send_response(given.status)
             for name, value in given.headers.items():
                 self.send_header(name, value)
             self.send_header("content-length", str(len(given.body)))
             self.end_headers()
-            self.wfile.write(given.body)
+            with suppress(OSError):  # the client has seen enough
+                self.wfile.write(given.body)
 
-        do_GET = do_POST = do_PUT = do_DELETE = _respond
+        do_GET = _respond  # noqa: N815  # the name that http.server looks for
+        do_POST = _respond  # noqa: N815  # same
+        do_PUT = _respond  # noqa: N815  # same
+        do_DELETE = _respond  # noqa: N815  # same
 
         def log_message(self, format: str, *arguments: object) -> None:
             """Nothing: a test's output is its own."""

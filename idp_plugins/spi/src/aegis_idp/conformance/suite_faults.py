@@ -52,9 +52,7 @@ class FaultSuite:
         for error, _ in _errors(provider, lambda _: Response(200, {"content-type": kind}, body)):
             assert isinstance(error, Unavailable)
 
-    @pytest.mark.parametrize(
-        "value", [{}, [], None, 5, {"issuer": 5}, {"access_token": {}, "token": []}], ids=json.dumps
-    )
+    @pytest.mark.parametrize("value", [{}, [], None, 5, {"issuer": 5, "access_token": {}, "token": []}], ids=json.dumps)
     def test_an_answer_of_another_shape_is_an_error(self, provider: ProviderUnderTest, value: object) -> None:
         """JSON that holds not what was asked for is a ProviderError, never a KeyError."""
         body = json.dumps(value).encode()

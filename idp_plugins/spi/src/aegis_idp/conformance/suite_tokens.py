@@ -12,15 +12,11 @@ from aegis_idp.conformance.provider import ProviderUnderTest
 from aegis_idp.conformance.secrecy import assert_keeps
 from aegis_idp.conformance.signing import SigningKey
 from aegis_idp.conformance.verifying import TokenRefused, verified
-from aegis_idp.conformance.wires import Pausing, Tapped, cancelled, in_turns
+from aegis_idp.conformance.wires import Cancelled, Pausing, Tapped, cancel, in_turns
 from aegis_idp.errors import Misconfigured, ProviderError
 from aegis_idp.values import Secret, SecretKey
 
 _ORDERS, _SAME_NAME, _STOCK = Subject("shop", "orders"), Subject("bank", "orders"), Subject("shop", "stock")
-
-
-class Cancelled(Exception):  # noqa: N818  # named by what happened, as in aegis_idp.errors
-    """What a reactor throws into a coroutine that nobody waits for any more."""
 
 
 class TokenSuite:
@@ -121,9 +117,7 @@ class TokenSuite:
         for pause in range(len(tap.sent)):
             request = provider.mounts(_ORDERS).request(provider.audience)
             with pytest.raises(Cancelled):
-                cancelled(
-                    provider.plugin.acquire(provider.settings, request, Pausing(provider.http)), pause, Cancelled()
-                )
+                cancel(provider.plugin.acquire(provider.settings, request, Pausing(provider.http)), pause)
 
 
 def _acquired(provider: ProviderUnderTest, mounts: Mounts, audience: str | None = None) -> Secret:

@@ -12,7 +12,7 @@ from aegis_api.names import Subject
 from aegis_idp.blocking import run
 from aegis_idp.conformance.provider import ProviderUnderTest
 from aegis_idp.conformance.verifying import key_set, verified
-from aegis_idp.conformance.wires import Pausing, Tapped, cancelled
+from aegis_idp.conformance.wires import Cancelled, Pausing, Tapped, cancel
 from aegis_idp.errors import ClaimRefused
 from aegis_idp.values import KeySetUrl
 
@@ -37,10 +37,6 @@ _JUNK: tuple[object, ...] = (
     {},
     {"a": 1},
 )
-
-
-class Gone(Exception):  # noqa: N818  # named by what happened, as in aegis_idp.errors
-    """What a reactor throws into a coroutine that nobody waits for any more."""
 
 
 class TrustSuite:
@@ -72,8 +68,7 @@ class TrustSuite:
             for odd in ({key: value for key, value in claims.items() if key != name}, *_with_junk(claims, name)):
                 try:
                     subject = provider.plugin.subject(provider.settings, odd)
-                except ClaimRefused as error:
-                    assert str(error)
+                except ClaimRefused:
                     deciding.add(name)
                 else:
                     assert subject == _ORDERS
@@ -96,8 +91,8 @@ class TrustSuite:
         tap = Tapped(provider.http)
         run(provider.plugin.trust(provider.settings, tap))
         for pause in range(len(tap.sent)):
-            with pytest.raises(Gone):
-                cancelled(provider.plugin.trust(provider.settings, Pausing(provider.http)), pause, Gone())
+            with pytest.raises(Cancelled):
+                cancel(provider.plugin.trust(provider.settings, Pausing(provider.http)), pause)
 
 
 def _good_claims(provider: ProviderUnderTest) -> Mapping[str, object]:

@@ -79,18 +79,20 @@ def in_turns(*questions: Coroutine[Any, Any, T]) -> list[T]:
     return [answers[index] for index in range(len(questions))]
 
 
-def cancelled(question: Coroutine[Any, Any, object], pause: int, cancellation: Exception) -> bool:
-    """Throws `cancellation` into `question` at its pause number `pause`; False if it ends before.
+class Cancelled(Exception):  # noqa: N818  # named by what happened, as in aegis_idp.errors
+    """What a reactor throws into a coroutine that nobody waits for any more."""
 
-    What the coroutine raises then comes out of this call.
+
+def cancel(question: Coroutine[Any, Any, object], pause: int) -> None:
+    """Throws Cancelled into `question`, which uses a `Pausing` client, at its pause number `pause`.
+
+    What the coroutine raises then comes out of this call. Raises LookupError if it ends before, or goes on.
     """
-    for _ in range(pause + 1):
-        try:
-            question.send(None)
-        except StopIteration:
-            return False
     try:
-        question.throw(cancellation)
+        for _ in range(pause + 1):
+            question.send(None)
+        question.throw(Cancelled())
+    except StopIteration:
+        raise LookupError(f"it ended before its pause {pause}, or without heed of the cancellation") from None
     finally:
         question.close()
-    return True

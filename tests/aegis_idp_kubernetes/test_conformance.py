@@ -1,0 +1,27 @@
+"""The conformance suite, inside a cluster and outside of it."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from aegis_idp.blocking import BlockingHttp
+from aegis_idp.conformance import Cluster, Conformance, ProviderUnderTest
+from aegis_idp_kubernetes import PLUGIN
+
+
+class TestInACluster(Conformance):
+    """Discovery and keys at the API server, as a pod."""
+
+    @pytest.fixture
+    def provider(self) -> Iterator[ProviderUnderTest]:
+        with Cluster() as cluster:
+            yield ProviderUnderTest(PLUGIN, {}, cluster)
+
+
+class TestOutsideOfACluster(Conformance):
+    """Discovery at the issuer that the settings name, as anybody."""
+
+    @pytest.fixture
+    def provider(self) -> Iterator[ProviderUnderTest]:
+        with Cluster(public=True) as cluster:
+            yield ProviderUnderTest(PLUGIN, {"issuer": cluster.issuer}, cluster, http=BlockingHttp())
