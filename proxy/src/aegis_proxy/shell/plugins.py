@@ -1,0 +1,66 @@
+"""The plugin of a provider together with its settings: one object to ask."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from attrs import field, frozen
+from twisted.internet.defer import CancelledError
+
+from aegis_api.names import Subject
+from aegis_api.provider import ProviderSpec
+from aegis_api.reading import Node, ParseError
+from aegis_idp.discovery import PluginError, load
+from aegis_idp.errors import Misconfigured, ProviderError
+from aegis_idp.http import Http
+from aegis_idp.plugin import Plugin
+from aegis_idp.settings import read_settings
+from aegis_idp.values import Secret, TokenRequest, Trust
+
+
+class PluginDefect(Exception):  # noqa: N818  # named by what happened
+    """A plugin raised what no plugin may raise. Its text never holds the foreign error's own text."""
+
+
+@frozen(eq=False)
+class Provider:
+    """The questions of aegis_idp.plugin.Plugin with the settings filled in.
+
+    They raise ProviderError, or PluginDefect for anything else that a plugin raises.
+    """
+
+    spec: ProviderSpec
+    _plugin: Plugin[Any] = field(repr=False)
+    _settings: Any = field(repr=False)
+
+    async def trust(self, http: Http) -> Trust:
+        try:
+            return await self._plugin.trust(self._settings, http)
+        except (ProviderError, CancelledError):
+            raise
+        except Exception as error:
+            raise _defect(self.spec.type, "trust", error) from error
+
+    async def acquire(self, request: TokenRequest, http: Http) -> Secret:
+        try:
+            return await self._plugin.acquire(self._settings, request, http)
+        except (ProviderError, CancelledError):
+            raise
+        except Exception as error:
+            raise _defect(self.spec.type, "acquire", error) from error
+
+    def subject(self, claims: Mapping[str, object]) -> Subject:
+        """Whatever the plugin raises goes through: `core.tokens` turns it into a refusal."""
+        return self._plugin.subject(self._settings, claims)
+
+
+def _defect(provider_type: str, question: str, error: Exception) -> PluginDefect:
+    return PluginDefect(f"the plugin {provider_type} failed at {question} with {type(error).__name__}")
+
+
+def provider_of(spec: ProviderSpec) -> Provider:
+    """Loads the plugin of `spec`. Raises Misconfigured if it is not installed or does not take the settings."""
+    try:
+        plugin = load(spec.type)
+        return Provider(spec, plugin, read_settings(plugin.settings, Node(spec.config, "spec.config")))
+    except (PluginError, ParseError) as error:
+        raise Misconfigured(str(error)) from None
