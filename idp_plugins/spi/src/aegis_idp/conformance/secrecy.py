@@ -1,6 +1,5 @@
 """No token, key or password in what a plugin says."""
 
-# ruff: noqa: S101
 # These are tests: asserts are what they consist of.
 
 from collections.abc import Iterable, Iterator

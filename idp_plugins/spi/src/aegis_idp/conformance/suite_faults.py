@@ -1,6 +1,5 @@
 """Faults: the provider is down, slow to recover, broken or says no, at each request of a call in turn."""
 
-# ruff: noqa: S101
 # These are tests: asserts are what they consist of.
 
 import json

@@ -1,6 +1,5 @@
 """Provisioning: made once, mended, removed, and never another owner's. For plugins that make objects."""
 
-# ruff: noqa: S101
 # These are tests: asserts are what they consist of.
 
 from collections.abc import Callable, Coroutine

@@ -1,6 +1,5 @@
 """The settings: their schema, and the parser that admission runs."""
 
-# ruff: noqa: S101
 # These are tests: asserts are what they consist of.
 
 import copy

@@ -1,6 +1,5 @@
 """Tokens: for the right subject and audience, and only from good credentials."""
 
-# ruff: noqa: S101
 # These are tests: asserts are what they consist of.
 
 import pytest

@@ -1,6 +1,5 @@
 """Trust: whose tokens are good, and whose token one is."""
 
-# ruff: noqa: S101
 # These are tests: asserts are what they consist of.
 
 import copy
