@@ -19,6 +19,8 @@ MERGE_PATCH = "application/merge-patch+json"
 JSON_PATCH = "application/json-patch+json"
 STRATEGIC_MERGE_PATCH = "application/strategic-merge-patch+json"
 APPLY_PATCH = "application/apply-patch+yaml"
+# Some answers exist in one format only: the key set is `application/jwk-set+json`, and 406 for plain JSON.
+ACCEPT = f"{JSON}, */*;q=0.5"
 
 Object = dict[str, Any]
 
@@ -78,9 +80,19 @@ class KubeClient:
             tls.load_cert_chain(*certificate)
         return cls(url, tls, token)
 
-    def call(self, method: str, path: str, body: Any = None, *, content_type: str = JSON, **params: Any) -> Answer:
-        """One request and its answer, whatever the status."""
-        connection = self._send(method, path, body, content_type, params)
+    def call(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        content_type: str = JSON,
+        accept: str = ACCEPT,
+        **params: Any,
+    ) -> Answer:
+        """One request and its answer, whatever the status. `params` are those of the query."""
+        headers = {"Accept": accept} | ({"Content-Type": content_type} if body is not None else {})
+        connection = self._send(method, path, body, headers, params)
         try:
             response = connection.getresponse()
             text = response.read().decode()
@@ -119,7 +131,9 @@ class KubeClient:
 
         Raises AssertionError when the server refuses the watch.
         """
-        connection = self._send("GET", path, None, JSON, {**params, "watch": True, "timeoutSeconds": seconds})
+        connection = self._send(
+            "GET", path, None, {"Accept": ACCEPT}, {**params, "watch": True, "timeoutSeconds": seconds}
+        )
         try:
             response = connection.getresponse()
             if response.status != 200:
@@ -129,7 +143,7 @@ class KubeClient:
             connection.close()
 
     def _send(
-        self, method: str, path: str, body: Any, content_type: str, params: Mapping[str, Any]
+        self, method: str, path: str, body: Any, headers: Mapping[str, str], params: Mapping[str, Any]
     ) -> http.client.HTTPConnection:
         target = urlsplit(self.url)
         assert target.hostname is not None
@@ -138,16 +152,11 @@ class KubeClient:
             if target.scheme == "https"
             else http.client.HTTPConnection(target.hostname, target.port, timeout=self.timeout)
         )
-        # Some answers exist in one format only: the key set is `application/jwk-set+json`, and 406 for plain JSON.
-        headers = {"Accept": f"{JSON}, */*;q=0.5"}
-        if self.token is not None:
-            headers["Authorization"] = f"Bearer {self.token}"
-        if body is not None:
-            headers["Content-Type"] = content_type
+        authorization = {"Authorization": f"Bearer {self.token}"} if self.token is not None else {}
         query = urlencode({key: _text(value) for key, value in params.items()})
         try:
             encoded = json.dumps(body) if body is not None else None
-            connection.request(method, f"{path}?{query}" if query else path, encoded, headers)
+            connection.request(method, f"{path}?{query}" if query else path, encoded, {**headers, **authorization})
         except BaseException:
             connection.close()
             raise
