@@ -4,20 +4,10 @@ import pytest
 from token_service import TokenService
 
 from aegis_api.names import Subject
-from aegis_api.reading import Node, ParseError
 from aegis_idp.blocking import run
 from aegis_idp.conformance import Cluster, ProviderUnderTest
-from aegis_idp.discovery import load
 from aegis_idp.errors import Refused
-from aegis_idp.settings import read_settings
-
-PLUGIN = load("template")
-
-
-def test_the_address_is_https_or_stays_inside() -> None:
-    """A token service in the open is only ever asked over TLS."""
-    with pytest.raises(ParseError, match=r"^spec\.config\.address: .*https://HOST"):
-        read_settings(PLUGIN.settings, Node({"address": "http://tokens.example"}, "spec.config"))
+from aegis_idp_template import PLUGIN
 
 
 def test_a_refusal_says_what_to_do() -> None:

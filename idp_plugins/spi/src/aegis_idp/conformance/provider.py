@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from aegis_api.hosts import HostPattern
 from aegis_api.names import Subject
@@ -77,16 +77,17 @@ class ProviderUnderTest:
             {key: Secret(self.secret(subject, key)) for key in needs.secrets},
         )
 
-    def request(self, subject: Subject, *, owner: Owner = _OWNER, **changes: Any) -> ProvisionRequest:
-        return ProvisionRequest(
+    def request(self, subject: Subject, **changes: Any) -> ProvisionRequest:
+        """The request to make or remove `subject`, by the reconcile function of this cluster."""
+        request = ProvisionRequest(
             subject=subject,
-            owner=owner,
+            owner=_OWNER,
             audience=self.audience,
             audience_per_destination=False,
             hosts=(HostPattern("*.svc"),),
             host_token=lambda audience: self.cluster.token(HOST, audience),
-            **changes,
         )
+        return evolve(request, **changes)
 
     def make_known(self, subject: Subject) -> Provisioned:
         """Lets the server know `subject`, by the plugin or by `enrol`."""
