@@ -10,6 +10,7 @@ import pytest
 
 from servers.build import TOOL_SETS, programs
 from servers.control_plane import ControlPlane, control_plane
+from support.embedded_api import EmbeddedApi, embedded_api
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -39,6 +40,13 @@ def real_control_plane() -> Iterator[ControlPlane]:
     """One real control plane for all tests of the run; each test takes a namespace of its own."""
     with control_plane() as cluster:
         yield cluster
+
+
+@pytest.fixture(scope="session")
+def embedded_control_plane() -> Iterator[EmbeddedApi]:
+    """One embedded API for all tests of the run."""
+    with embedded_api() as server:
+        yield server
 
 
 def _servers_wanted(config: pytest.Config) -> bool:

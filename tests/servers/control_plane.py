@@ -8,11 +8,10 @@ without a node no Service has an address. OIDC discovery is at `ControlPlane.iss
 (`system:service-account-issuer-discovery` is bound to `system:serviceaccounts` by default).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 from servers import audit, kubeconfig
 from servers.build import Report, programs, say
@@ -20,6 +19,7 @@ from servers.certificates import CertificateAuthority, write_signing_key
 from servers.etcd import Etcd
 from servers.kubeconfig import CertificateUser, TokenUser
 from servers.processes import ServerProcess, free_port
+from support.api_server import ApiServer
 from support.kube_client import KubeClient, path_of
 
 PROGRAMS = ("etcd", "kube-apiserver", "kube-controller-manager")
@@ -35,7 +35,7 @@ SERVER_NAMES = (
 SERVER_ADDRESSES = ("127.0.0.1", "10.96.0.1")
 
 
-class ControlPlane:
+class ControlPlane(ApiServer):
     """A running control plane. Made by `control_plane()`, which also ends it."""
 
     def __init__(self, folder: Path, etcd: Etcd, api_server_program: Path) -> None:
@@ -55,11 +55,6 @@ class ControlPlane:
     def port(self) -> int:
         """The port of the API server on loopback."""
         return int(self.url.rpartition(":")[2])
-
-    @property
-    def issuer(self) -> str:
-        """The issuer of ServiceAccount tokens: the server itself, so that its discovery document can be fetched."""
-        return self.url
 
     @property
     def signing_key(self) -> Path:
@@ -86,21 +81,6 @@ class ControlPlane:
         self._etcd.compact()
         self.start_api_server()
 
-    def token(self, namespace: str, service_account: str, audiences: Sequence[str] = (), seconds: int = 3600) -> str:
-        """A token of that ServiceAccount (TokenRequest); without audiences it is meant for the API server."""
-        request = {
-            "apiVersion": "authentication.k8s.io/v1",
-            "kind": "TokenRequest",
-            "spec": {"expirationSeconds": seconds} | ({"audiences": list(audiences)} if audiences else {}),
-        }
-        path = path_of("v1", "serviceaccounts", service_account, namespace, "token")
-        token: str = self.client.create(path, request).ok()["status"]["token"]
-        return token
-
-    def client_of(self, namespace: str, service_account: str) -> KubeClient:
-        """A client that is that ServiceAccount."""
-        return KubeClient.connect(self.url, self.ca_file, token=self.token(namespace, service_account))
-
     def service_account_kubeconfig(self, namespace: str, service_account: str, server: str | None = None) -> Path:
         """A kubeconfig of that ServiceAccount, with a fresh token."""
         user = TokenUser(self.token(namespace, service_account))
@@ -116,12 +96,6 @@ class ControlPlane:
     def log_of(self, name: str) -> Path:
         """Where a further process of this run writes its log; the file is gone with the control plane."""
         return self._folder / f"{name}.log"
-
-    def install_crd(self, crd: dict[str, Any]) -> None:
-        """Apply a CustomResourceDefinition and wait until discovery names its resources."""
-        path = path_of("apiextensions.k8s.io/v1", "customresourcedefinitions", crd["metadata"]["name"])
-        self.client.apply(path, crd, force=True).ok()
-        self._api_server.wait_until(lambda: _discovered(self.client, crd["spec"]), READY_SECONDS)
 
     def _ready(self) -> bool:
         try:
@@ -188,12 +162,6 @@ def _controller_manager(cluster: ControlPlane, folder: Path, program: Path) -> S
         ],
         folder / "kube-controller-manager.log",
     )
-
-
-def _discovered(client: KubeClient, crd: dict[str, Any]) -> bool:
-    answers = [client.get(f"/apis/{crd['group']}/{v['name']}") for v in crd["versions"] if v["served"]]
-    plural = crd["names"]["plural"]
-    return all(a.status == 200 and plural in {r["name"] for r in a.body["resources"]} for a in answers)
 
 
 def _has_default_service_account(client: KubeClient) -> bool:

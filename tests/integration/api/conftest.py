@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[3]
 NUMBERS = itertools.count(1)
 
 
-@pytest.fixture(scope="session", params=[pytest.param("real", marks=pytest.mark.servers)])
+@pytest.fixture(scope="session", params=["embedded", pytest.param("real", marks=pytest.mark.servers)])
 def api_server(request: pytest.FixtureRequest) -> ApiServer:
     """An API server with the CRDs of the mesh and one of the tests' own, `widgets.tests.example`."""
     server: ApiServer = request.getfixturevalue(f"{request.param}_control_plane")
