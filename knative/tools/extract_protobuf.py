@@ -1,8 +1,8 @@
 """Make `aegis_local/kube/data/protobuf.json` from the .proto files of k8s.io/api and k8s.io/apimachinery.
 
 Usage: extract_protobuf.py API_SOURCE APIMACHINERY_SOURCE OUTPUT. It needs `schemas.json` beside OUTPUT, which tells how
-JSON spells a field. A field is [JSON name, type, shape]: an empty name is a Go struct embedded in its parent, the shape is
-one, many or map (of that type by string).
+JSON spells a field. A field is [JSON name, type, shape]: an empty name is a Go struct embedded in its parent, the
+shape is one, many or map (of that type by string).
 """
 
 import json

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from aegis_local.kube.errors import unauthorized
 from aegis_local.kube.objects import Object, at, metadata
 from aegis_local.kube.store import Store
-from aegis_local.kube.tokens import InvalidToken, TokenIssuer
+from aegis_local.kube.tokens import InvalidTokenError, TokenIssuer
 from aegis_local.kube.users import AUTHENTICATED, User, service_account
 
 _CREDENTIAL = "authentication.kubernetes.io/credential-id"
@@ -30,11 +30,11 @@ class Authenticator:
             raise unauthorized()
         try:
             return self.reviewed(token.strip(), [self._issuer.issuer])[0]
-        except InvalidToken:
+        except InvalidTokenError:
             raise unauthorized() from None
 
     def reviewed(self, unverified_token: str, audiences: Iterable[str]) -> tuple[User, list[str]]:
-        """The user of a token, and those of `audiences` that it is for. Raises InvalidToken."""
+        """The user of a token, and those of `audiences` that it is for. Raises InvalidTokenError."""
         for token, user in self._static.items():
             if hmac.compare_digest(token.encode(), unverified_token.encode()):
                 return user, [audience for audience in audiences if audience == self._issuer.issuer]
@@ -54,7 +54,7 @@ class Authenticator:
     def _alive(self, plural: str, namespace: str, reference: Object) -> Object:
         found = self._store.get(("", plural), namespace, reference["name"])
         if found is None or at(found, ("metadata", "uid")) != reference["uid"]:
-            raise InvalidToken(
+            raise InvalidTokenError(
                 f"the object that the token is bound to ({plural} {namespace}/{reference['name']}) is gone"
             )
         return found

@@ -8,7 +8,7 @@ from aegis_local.kube.deleting import FOREGROUND, ORPHAN, Deleter, Deletion
 from aegis_local.kube.errors import ApiError
 from aegis_local.kube.kinds import Kind, Registry
 from aegis_local.kube.objects import Object, at, metadata, name_of, namespace_of
-from aegis_local.kube.store import Changed, Collection, Event, Store
+from aegis_local.kube.store import ChangedError, Collection, Event, Store
 from aegis_local.kube.users import controller
 from aegis_local.kube.writing import Write, Writer, is_released
 
@@ -242,7 +242,7 @@ class Controllers:
     def _put(self, collection: Collection, obj: Object) -> Object | None:
         try:
             return self._store.put(collection, obj, metadata(obj)["resourceVersion"])
-        except Changed:
+        except ChangedError:
             # Whoever changed it made an event, which brings the controller back here.
             return None
 

@@ -2,9 +2,7 @@
 
 import re
 
-import re2
-
-from aegis_local.kube import jsonpath
+from aegis_local.kube import cel_rules, jsonpath, patterns
 from aegis_local.kube.errors import FieldError, invalid_value, required, unsupported
 from aegis_local.kube.kinds import Column, Kind, ScalePaths
 from aegis_local.kube.objects import Object, at, name_of
@@ -15,8 +13,8 @@ AGE = Column(
     ".metadata.creationTimestamp",
     "date",
     "",
-    "CreationTimestamp is a timestamp representing the server time when this object was created. It is not guaranteed to "
-    "be set in happens-before order across separate operations. Clients may not set this value. It is represented in "
+    "CreationTimestamp is a timestamp representing the server time when this object was created. It is not guaranteed "
+    "to be set in happens-before order across separate operations. Clients may not set this value. It is represented in "
     "RFC3339 form and is in UTC.",
 )
 
@@ -109,7 +107,7 @@ def _version_problems(version: Object, path: str) -> list[FieldError]:
     for index, column in enumerate(version.get("additionalPrinterColumns") or ()):
         try:
             jsonpath.compiled(column["jsonPath"])
-        except jsonpath.BadPath as error:
+        except jsonpath.BadPathError as error:
             place = f"{path}.additionalPrinterColumns[{index}].jsonPath"
             errors.append(invalid_value(place, column["jsonPath"], str(error)))
     schema = at(version, ("schema", "openAPIV3Schema"))
@@ -129,11 +127,12 @@ def _schema_problems(schema: Object, path: str) -> list[FieldError]:
         errors.append(required(f"{path}.type", "must not be empty for specified object fields"))
     if "pattern" in schema:
         try:
-            re2.compile(schema["pattern"])
-        except re2.error as error:
+            patterns.check(schema["pattern"])
+        except patterns.BadPatternError as error:
             errors.append(
                 invalid_value(f"{path}.pattern", schema["pattern"], f"must be a valid regular expression: {error}")
             )
+    errors += cel_rules.problems(schema, path)
     if schema.get("type") == "array" and "items" not in schema:
         errors.append(required(f"{path}.items", "must be specified"))
     if schema.get("x-kubernetes-list-type") == "map":

@@ -6,10 +6,10 @@ from typing import Any
 import yaml
 
 from aegis_local.kube import protobuf
-from aegis_local.kube.builtin import with_builtin_defaults
-from aegis_local.kube.errors import ApiError, bad_request, invalid, unsupported_media_type
+from aegis_local.kube.builtin_defaults import with_builtin_defaults
+from aegis_local.kube.errors import ApiError, bad_request, unsupported_media_type
 from aegis_local.kube.kinds import Kind
-from aegis_local.kube.objects import Object, name_of
+from aegis_local.kube.objects import Object
 from aegis_local.kube.schema_validation import type_of, validate
 from aegis_local.kube.structural import prune, with_defaults, without_nulls
 
@@ -53,11 +53,13 @@ def typed(value: Any, kind: Kind) -> Object:
     obj = {"apiVersion": kind.api_version, "kind": kind.kind, **value}
     if obj["kind"] != kind.kind or not isinstance(obj["apiVersion"], str):
         raise bad_request(
-            f"the object provided is unrecognized (must be of type {kind.kind}): it is a {obj['apiVersion']} {obj['kind']}"
+            f"the object provided is unrecognized (must be of type {kind.kind}): "
+            f"it is a {obj['apiVersion']} {obj['kind']}"
         )
     if obj["apiVersion"] != kind.api_version:
         raise bad_request(
-            f"the API version in the data ({obj['apiVersion']}) does not match the expected API version ({kind.api_version})"
+            f"the API version in the data ({obj['apiVersion']}) does not match "
+            f"the expected API version ({kind.api_version})"
         )
     if not isinstance(obj.get("metadata", {}) or {}, dict):
         raise _unfit(kind, "json: cannot unmarshal metadata into an object")
@@ -83,7 +85,7 @@ def conformed(value: Any, kind: Kind, field_validation: str, warnings: list[str]
         if problem := _wrong_shape(obj, kind):
             raise problem
         return _shaped(with_builtin_defaults(with_defaults(obj, kind.schema)))
-    if errors := [error for error in validate(obj["metadata"], kind.schema["properties"]["metadata"], "metadata")]:
+    if errors := validate(obj["metadata"], kind.schema["properties"]["metadata"], "metadata"):
         raise _unfit(kind, "; ".join(map(str, errors)))
     return _shaped(
         with_defaults(
@@ -108,9 +110,3 @@ def _shaped(obj: Object) -> Object:
     """The customary order of the top fields, for people who read YAML."""
     first = {key: obj[key] for key in ("apiVersion", "kind", "metadata") if key in obj}
     return first | {key: value for key, value in obj.items() if key not in first}
-
-
-def judged(obj: Object, kind: Kind) -> None:
-    """Refuse (422) an object that its schema does not allow."""
-    if errors := validate(obj, kind.schema):
-        raise invalid(kind.group, kind.kind, name_of(obj), errors)

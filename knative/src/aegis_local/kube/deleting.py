@@ -8,7 +8,7 @@ from aegis_local.kube.errors import conflict, not_found
 from aegis_local.kube.kinds import Kind
 from aegis_local.kube.objects import Object, at, metadata, name_of, timestamp
 from aegis_local.kube.selectors import Selector
-from aegis_local.kube.store import Changed, Store
+from aegis_local.kube.store import ChangedError, Store
 from aegis_local.kube.writing import Admission, Write, is_released
 
 FOREGROUND, ORPHAN = "foregroundDeletion", "orphan"
@@ -64,7 +64,7 @@ class Deleter:
                 if is_released(marked):
                     return self._store.delete(kind.collection, {**current, "metadata": marked["metadata"]}), True
                 return self._store.put(kind.collection, marked, metadata(current)["resourceVersion"]), False
-            except Changed:
+            except ChangedError:
                 continue
 
     async def delete_collection(self, write: Write, deletion: Deletion, selector: Selector) -> list[Object]:

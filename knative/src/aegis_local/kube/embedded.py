@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 from OpenSSL import crypto
+from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.internet.interfaces import IListeningPort
 from twisted.internet.ssl import CertificateOptions
@@ -17,7 +18,7 @@ from twisted.logger import Logger
 from twisted.web.resource import Resource
 from twisted.web.server import Site
 
-from aegis_local.kube.admission import ServiceResolver, WebhookAdmission, no_services
+from aegis_local.kube.admission import WebhookAdmission
 from aegis_local.kube.api import Api
 from aegis_local.kube.authentication import Authenticator
 from aegis_local.kube.certificates import KeyPair, make_authority
@@ -31,6 +32,7 @@ from aegis_local.kube.site import ApiResource, Watches
 from aegis_local.kube.store import Event, Store
 from aegis_local.kube.tokens import TokenIssuer
 from aegis_local.kube.users import ADMIN, controller
+from aegis_local.kube.webhook_call import ServiceResolver, no_services
 from aegis_local.kube.writing import Write, Writer
 
 _log = Logger()
@@ -55,7 +57,7 @@ class EmbeddedKubernetes:
         self.watches = Watches()
         self._reactor = reactor
         self._authority = make_authority("aegis-local")
-        self._admission = WebhookAdmission(reactor, self.store, self.registry, resolve_service)
+        self._admission = WebhookAdmission(reactor, self.store, resolve_service)
         self._writer = Writer(self.store, self._admission, time.time)
         self._deleter = Deleter(self.store, self._admission, time.time)
         self._controllers = Controllers(
@@ -103,7 +105,7 @@ class EmbeddedKubernetes:
         context = _context(self._authority.issue("kubernetes", hosts=_HOSTS))
         listening: IListeningPort = self._reactor.listenSSL(port, site, context, interface="127.0.0.1")
         self._port = listening
-        self.url = f"https://127.0.0.1:{listening.getHost().port}"
+        self.url = f"https://127.0.0.1:{_port(listening)}"
         self.issuer = TokenIssuer(self.url)
         authenticator = Authenticator(self.store, self.issuer, {self.admin_token: ADMIN}, time.time)
         api = Api(
@@ -125,7 +127,7 @@ class EmbeddedKubernetes:
     async def _bootstrap(self) -> None:
         text = files("aegis_local.kube").joinpath("data/bootstrap.yaml").read_text()
         for obj in yaml.safe_load(text):
-            group, version = split_group_version(obj["apiVersion"])
+            group = split_group_version(obj["apiVersion"])[0]
             kind = next(kind for kind in self.registry.all() if (kind.group, kind.kind) == (group, obj["kind"]))
             await self._writer.create(Write(kind, "", "", controller("bootstrap"), "kube-apiserver"), obj)
         await self._react()
@@ -193,8 +195,20 @@ class EmbeddedKubernetes:
         """End every watch and stop listening."""
         self.watches.end()
         if self._port is not None:
-            await self._port.stopListening()
+            await _stopped(self._port)
             self._port = None
+
+
+def _port(listening: IListeningPort) -> int:
+    address = listening.getHost()
+    assert isinstance(address, IPv4Address)
+    return address.port
+
+
+async def _stopped(listening: IListeningPort) -> None:
+    waiting = listening.stopListening()
+    if waiting is not None:
+        await waiting
 
 
 def _context(pair: KeyPair) -> CertificateOptions:

@@ -1,5 +1,7 @@
 """Nobody grants rights that they do not hold: the check of Kubernetes on writes of roles and bindings."""
 
+from collections.abc import Iterable
+
 from aegis_local.kube import rbac
 from aegis_local.kube.errors import forbidden
 from aegis_local.kube.objects import Object, name_of
@@ -30,7 +32,7 @@ def check_binding(store: Store, user: User, binding: Object, plural: str, namesp
     _refuse_missing(store, user, role.get("rules") or (), plural, namespace, name_of(binding))
 
 
-def _refuse_missing(store: Store, user: User, rules: list[Object], plural: str, namespace: str, name: str) -> None:
+def _refuse_missing(store: Store, user: User, rules: Iterable[Object], plural: str, namespace: str, name: str) -> None:
     missing = rbac.escalations(store, user, rules, namespace)
     if not missing:
         return

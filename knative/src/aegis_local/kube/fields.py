@@ -123,7 +123,7 @@ def _marked(node: Object, path: Path, paths: Paths) -> Object:
 def decoded(fields: Any, path: Path = ()) -> Paths:
     """The set of paths that a FieldsV1 object holds."""
     if not isinstance(fields, dict):
-        raise ValueError(f"fieldsV1 holds {fields!r} where an object was wanted")
+        raise ValueError(f"fieldsV1 holds {fields!r} where an object was wanted")  # noqa: TRY004  # a bad text, not a bad call
     found: set[Path] = set()
     for element, below in fields.items():
         if element == ".":

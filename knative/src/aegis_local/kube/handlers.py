@@ -20,7 +20,7 @@ from aegis_local.kube.errors import (
 )
 from aegis_local.kube.kinds import Kind
 from aegis_local.kube.objects import Object, metadata, name_of
-from aegis_local.kube.patches import BadPatch, json_patch, merge_patch, strategic_merge_patch
+from aegis_local.kube.patches import BadPatchError, json_patch, merge_patch, strategic_merge_patch
 from aegis_local.kube.reading import Page, page, selector_of
 from aegis_local.kube.rendering import form_of, many, one
 from aegis_local.kube.requests import Query, ResourceRequest
@@ -133,8 +133,8 @@ class Handlers:
         if unknown:
             where = f"{write.namespace}/{write.name}" if write.namespace else f"/{write.name}"
             fields = " ".join(f".{path}: field not declared in schema" for path in unknown)
-            message = f"failed to create typed patch object ({where}; {write.kind.api_version}, Kind={write.kind.kind}): {fields}"
-            raise ApiError(500, "", message)
+            what = f"({where}; {write.kind.api_version}, Kind={write.kind.kind})"
+            raise ApiError(500, "", f"failed to create typed patch object {what}: {fields}")
         obj, new = await self._writer.apply(write, kept)
         return self._object(asked, write, 201 if new else 200, obj)
 
@@ -166,11 +166,8 @@ class Handlers:
 
         def changed(current: Object) -> Object:
             scale = to_scale(kind, current)
-            if request.verb == "update":
-                wanted = parsed(asked.body, content_type)
-            else:
-                wanted = _patch_of(asked, kind)(scale)
-            return from_scale(kind, current, wanted)
+            new = parsed(asked.body, content_type) if request.verb == "update" else _patch_of(asked, kind)(scale)
+            return from_scale(kind, current, new)
 
         main = evolve(write, subresource="scale", field_validation="Ignore")
         return Answer(200, to_scale(kind, await self._writer.change(main, changed)))
@@ -193,7 +190,22 @@ def _write(asked: Asked, request: ResourceRequest, kind: Kind, user: User) -> Wr
         query.dry_run,
         query.text("fieldValidation"),
         query.flag("force"),
+        options=_options(request.verb, query),
     )
+
+
+def _options(verb: str, query: Query) -> Object:
+    """The options of a write, as admission reviews show them."""
+    kind = {"create": "CreateOptions", "update": "UpdateOptions", "patch": "PatchOptions"}.get(verb, "DeleteOptions")
+    options: Object = {"kind": kind, "apiVersion": "meta.k8s.io/v1"}
+    if query.dry_run:
+        options["dryRun"] = ["All"]
+    if kind == "PatchOptions" and query.flag("force"):
+        options["force"] = True
+    for name in ("fieldManager", "fieldValidation"):
+        if query.text(name) and kind != "DeleteOptions":
+            options[name] = query.text(name)
+    return options
 
 
 def _patch_of(asked: Asked, kind: Kind) -> Callable[[Object], Any]:
@@ -213,7 +225,7 @@ def _patch_of(asked: Asked, kind: Kind) -> Callable[[Object], Any]:
             if content == MERGE_PATCH:
                 return merge_patch(current, patch)
             return strategic_merge_patch(current, patch, kind.schema)
-        except BadPatch as error:
+        except BadPatchError as error:
             code, reason = (422, "Invalid") if content == JSON_PATCH else (400, "BadRequest")
             raise ApiError(
                 code, reason, f"the server rejected our request due to an error in our request: {error}"
@@ -235,6 +247,7 @@ def _deletion(asked: Asked) -> Deletion:
         options["gracePeriodSeconds"] = grace
     if options.get("propagationPolicy") not in (None, "Background", "Foreground", "Orphan"):
         raise bad_request(
-            f'propagationPolicy: Unsupported value: "{options["propagationPolicy"]}": use Background, Foreground or Orphan'
+            f'propagationPolicy: Unsupported value: "{options["propagationPolicy"]}": '
+            "supported values: Background, Foreground, Orphan"
         )
     return deletion_of(options)

@@ -22,13 +22,13 @@ _STEP = re.compile(
 )
 
 
-class BadPath(ValueError):
+class BadPathError(ValueError):
     """The text is not a JSONPath that printer columns can use."""
 
 
 @cache
 def compiled(path: str) -> tuple[Step, ...]:
-    """Parse a path. Raises BadPath."""
+    """Parse a path. Raises BadPathError."""
     text = path.strip().removeprefix("{").removesuffix("}").removeprefix("$")
     if text in ("", "."):
         return ()
@@ -37,7 +37,7 @@ def compiled(path: str) -> tuple[Step, ...]:
     while position < len(text):
         found = _STEP.match(text, position)
         if not found:
-            raise BadPath(
+            raise BadPathError(
                 f"{path!r} is not a JSONPath of fields, indexes, [*] and equality filters: see {text[position:]!r}"
             )
         steps.append(_step(found))

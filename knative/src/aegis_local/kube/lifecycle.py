@@ -26,14 +26,15 @@ _SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-
 _LABEL_KEY = re.compile(r"([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
 _LABEL_VALUE = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?")
 
+_KEY_RULE = "name part must consist of alphanumeric characters, '-', '_' or '.'"
 _SUBDOMAIN_RULE = (
-    "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with "
-    "an alphanumeric character (e.g. 'example.com', regex used for validation is "
+    "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start "
+    "and end with an alphanumeric character (e.g. 'example.com', regex used for validation is "
     r"'[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')"
 )
 _LABEL_RULE = (
-    "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an "
-    "alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')"
+    "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with "
+    "an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')"
 )
 _VALUE_RULE = (
     "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with "
@@ -148,30 +149,29 @@ def metadata_problems(obj: Object, kind: Kind) -> list[FieldError]:
         errors.append(required("metadata.namespace"))
     for key, value in (meta.get("labels") or {}).items():
         if not _LABEL_KEY.fullmatch(key):
-            errors.append(
-                invalid_value(
-                    "metadata.labels", key, "name part must consist of alphanumeric characters, '-', '_' or '.'"
-                )
-            )
+            errors.append(invalid_value("metadata.labels", key, _KEY_RULE))
         if len(value) > 63:
             errors.append(invalid_value("metadata.labels", value, "must be no more than 63 characters"))
         elif not _LABEL_VALUE.fullmatch(value):
             errors.append(invalid_value("metadata.labels", value, _VALUE_RULE))
-    for key in meta.get("annotations") or {}:
-        if not _LABEL_KEY.fullmatch(key.lower() if "/" in key else key):
-            errors.append(
-                invalid_value(
-                    "metadata.annotations", key, "name part must consist of alphanumeric characters, '-', '_' or '.'"
-                )
-            )
-    for index, finalizer in enumerate(meta.get("finalizers") or ()):
-        if not _LABEL_KEY.fullmatch(finalizer):
-            errors.append(
-                invalid_value(
-                    f"metadata.finalizers[{index}]", finalizer, "a qualified name is wanted, such as example.com/name"
-                )
-            )
-    return errors
+    return errors + _annotation_problems(meta) + _finalizer_problems(meta)
+
+
+def _annotation_problems(meta: Object) -> list[FieldError]:
+    return [
+        invalid_value("metadata.annotations", key, _KEY_RULE)
+        for key in meta.get("annotations") or {}
+        if not _LABEL_KEY.fullmatch(key.lower() if "/" in key else key)
+    ]
+
+
+def _finalizer_problems(meta: Object) -> list[FieldError]:
+    detail = "a qualified name is wanted, such as example.com/name"
+    return [
+        invalid_value(f"metadata.finalizers[{index}]", finalizer, detail)
+        for index, finalizer in enumerate(meta.get("finalizers") or ())
+        if not _LABEL_KEY.fullmatch(finalizer)
+    ]
 
 
 def _name_problem(name: str, kind: Kind) -> str:

@@ -55,4 +55,4 @@ def timestamp(moment: float) -> str:
 
 def seconds(text: str) -> float:
     """Seconds since the epoch of an RFC 3339 time."""
-    return datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
+    return datetime.fromisoformat(text).timestamp()

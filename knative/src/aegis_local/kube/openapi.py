@@ -7,7 +7,7 @@ from aegis_local.kube.objects import Object
 from aegis_local.kube.schemas import OBJECT_META, definitions
 
 _PREFIX = "#/components/schemas/"
-# Strategic merge patches are served but not listed: kubectl then takes the merge keys of built-in kinds from its own types.
+# Strategic merge patches are served but not listed: kubectl then takes merge keys from its own types.
 _PATCHES = ("application/apply-patch+yaml", "application/json-patch+json", "application/merge-patch+json")
 
 

@@ -5,103 +5,109 @@ from typing import Any
 from aegis_local.kube.objects import Object, copied
 
 
-class BadPatch(ValueError):
+class BadPatchError(ValueError):
     """The patch cannot be applied; the text says which part."""
 
 
-def _tokens(pointer: str) -> list[str]:
+def _parts(pointer: str) -> list[str]:
     if pointer == "":
         return []
     if not pointer.startswith("/"):
-        raise BadPatch(f"JSON pointer {pointer!r} must be empty or start with '/'")
-    return [token.replace("~1", "/").replace("~0", "~") for token in pointer[1:].split("/")]
+        raise BadPatchError(f"JSON pointer {pointer!r} must be empty or start with '/'")
+    return [part.replace("~1", "/").replace("~0", "~") for part in pointer[1:].split("/")]
 
 
-def _index(token: str, length: int) -> int:
-    if not (token.isascii() and token.isdigit()) or (token != "0" and token.startswith("0")):
-        raise BadPatch(f"{token!r} is not an array index")
-    if int(token) > length:
-        raise BadPatch(f"index {token} is beyond the end of an array of {length}")
-    return int(token)
+def _index(part: str, length: int) -> int:
+    if not (part.isascii() and part.isdigit()) or (part != "0" and part.startswith("0")):
+        raise BadPatchError(f"{part!r} is not an array index")
+    if int(part) > length:
+        raise BadPatchError(f"index {part} is beyond the end of an array of {length}")
+    return int(part)
 
 
-def _child(value: Any, token: str, pointer: str) -> Any:
-    if isinstance(value, dict) and token in value:
-        return value[token]
+def _child(value: Any, part: str, pointer: str) -> Any:
+    if isinstance(value, dict) and part in value:
+        return value[part]
     if isinstance(value, list):
-        index = _index(token, len(value))
+        index = _index(part, len(value))
         if index < len(value):
             return value[index]
-    raise BadPatch(f"there is nothing at {pointer!r}")
+    raise BadPatchError(f"there is nothing at {pointer!r}")
 
 
 def _value_at(document: Any, pointer: str) -> Any:
-    for token in _tokens(pointer):
-        document = _child(document, token, pointer)
+    for part in _parts(pointer):
+        document = _child(document, part, pointer)
     return document
 
 
 def _add(document: Any, pointer: str, value: Any) -> Any:
-    if not (tokens := _tokens(pointer)):
+    if not (parts := _parts(pointer)):
         return value
     parent = document
-    for token in tokens[:-1]:
-        parent = _child(parent, token, pointer)
+    for part in parts[:-1]:
+        parent = _child(parent, part, pointer)
     if isinstance(parent, dict):
-        parent[tokens[-1]] = value
+        parent[parts[-1]] = value
     elif isinstance(parent, list):
-        parent.insert(len(parent) if tokens[-1] == "-" else _index(tokens[-1], len(parent)), value)
+        parent.insert(len(parent) if parts[-1] == "-" else _index(parts[-1], len(parent)), value)
     else:
-        raise BadPatch(f"the parent of {pointer!r} is neither an object nor an array")
+        raise BadPatchError(f"the parent of {pointer!r} is neither an object nor an array")
     return document
 
 
 def _remove(document: Any, pointer: str) -> Any:
-    if not (tokens := _tokens(pointer)):
-        raise BadPatch("the whole document cannot be removed")
+    if not (parts := _parts(pointer)):
+        raise BadPatchError("the whole document cannot be removed")
     parent = document
-    for token in tokens[:-1]:
-        parent = _child(parent, token, pointer)
-    _child(parent, tokens[-1], pointer)
+    for part in parts[:-1]:
+        parent = _child(parent, part, pointer)
+    _child(parent, parts[-1], pointer)
     if isinstance(parent, dict):
-        del parent[tokens[-1]]
+        del parent[parts[-1]]
     else:
-        del parent[int(tokens[-1])]
+        del parent[int(parts[-1])]
     return document
 
 
 def json_patch(document: Any, patch: Any) -> Any:
     """Apply a JSON Patch to a copy of `document`."""
     if not isinstance(patch, list):
-        raise BadPatch("a JSON patch is a list of operations")
+        raise BadPatchError("a JSON patch is a list of operations")
     document = copied(document)
     for operation in patch:
         if not isinstance(operation, dict) or not isinstance(operation.get("path"), str):
-            raise BadPatch(f"an operation is an object with 'op' and 'path', not {operation!r}")
+            raise BadPatchError(f"an operation is an object with 'op' and 'path', not {operation!r}")
         op, path = operation.get("op"), operation["path"]
-        if op in ("add", "replace", "test") and "value" not in operation:
-            raise BadPatch(f"operation {op!r} at {path!r} has no 'value'")
-        if op in ("move", "copy") and not isinstance(operation.get("from"), str):
-            raise BadPatch(f"operation {op!r} at {path!r} has no 'from'")
-        match op:
-            case "add":
-                document = _add(document, path, copied(operation["value"]))
-            case "replace":
-                _value_at(document, path)
-                document = _add(_remove(document, path) if path else document, path, copied(operation["value"]))
-            case "remove":
-                document = _remove(document, path)
-            case "test":
-                if not same(_value_at(document, path), operation["value"]):
-                    raise BadPatch(f"testing value {path} failed")
-            case "copy":
-                document = _add(document, path, copied(_value_at(document, operation["from"])))
-            case "move":
-                value = _value_at(document, operation["from"])
-                document = _add(_remove(document, operation["from"]), path, value)
-            case _:
-                raise BadPatch(f"operation {op!r} is none of add, remove, replace, move, copy, test")
+        if op in _WITH_VALUE:
+            if "value" not in operation:
+                raise BadPatchError(f"operation {op!r} at {path!r} has no 'value'")
+            document = _WITH_VALUE[op](document, path, copied(operation["value"]))
+        elif op in ("copy", "move"):
+            if not isinstance(operation.get("from"), str):
+                raise BadPatchError(f"operation {op!r} at {path!r} has no 'from'")
+            value = _value_at(document, operation["from"])
+            rest = _remove(document, operation["from"]) if op == "move" else document
+            document = _add(rest, path, copied(value))
+        elif op == "remove":
+            document = _remove(document, path)
+        else:
+            raise BadPatchError(f"operation {op!r} is none of add, remove, replace, move, copy, test")
     return document
+
+
+def _replace(document: Any, pointer: str, value: Any) -> Any:
+    _value_at(document, pointer)
+    return _add(_remove(document, pointer) if pointer else document, pointer, value)
+
+
+def _test(document: Any, pointer: str, value: Any) -> Any:
+    if not same(_value_at(document, pointer), value):
+        raise BadPatchError(f"testing value {pointer} failed")
+    return document
+
+
+_WITH_VALUE = {"add": _add, "replace": _replace, "test": _test}
 
 
 def same(left: Any, right: Any) -> bool:
@@ -127,8 +133,8 @@ def merge_patch(document: Any, patch: Any) -> Any:
 
 
 def strategic_merge_patch(document: Any, patch: Any, schema: Object) -> Any:
-    """A merge patch in which lists with a merge key merge by it, and `$patch`, `$deleteFromPrimitiveList/...`,
-    `$setElementOrder/...` and `$retainKeys` direct (Kubernetes' strategic-merge-patch)."""
+    """A merge patch in which lists with a merge key merge by it, and directives (`$patch`, `$retainKeys`,
+    `$deleteFromPrimitiveList/FIELD`, `$setElementOrder/FIELD`) say the rest."""
     if not isinstance(patch, dict):
         return copied(patch)
     if patch.get("$patch") == "replace":
@@ -138,55 +144,56 @@ def strategic_merge_patch(document: Any, patch: Any, schema: Object) -> Any:
     result = dict(document) if isinstance(document, dict) else {}
     if "$retainKeys" in patch:
         result = {key: value for key, value in result.items() if key in patch["$retainKeys"]}
-    fields = schema.get("properties", {})
+    for target, gone in _directives(patch, "$deleteFromPrimitiveList"):
+        result[target] = [item for item in result.get(target) or [] if item not in gone]
     for key, value in patch.items():
-        directive, _, target = key.partition("/")
-        if directive == "$deleteFromPrimitiveList":
-            result[target] = [item for item in result.get(target) or [] if item not in value]
-    for key, value in patch.items():
-        if key.startswith("$"):
-            continue
-        child = fields.get(key) or schema.get("additionalProperties") or {}
-        child = child if isinstance(child, dict) else {}
         if value is None:
             result.pop(key, None)
-        elif isinstance(value, list) and "merge" in child.get("x-kubernetes-patch-strategy", "").split(","):
-            order = patch.get(f"$setElementOrder/{key}")
-            result[key] = _merged_list(result.get(key) or [], value, child, order)
-        else:
-            result[key] = strategic_merge_patch(result.get(key), value, child)
-    for key, order in patch.items():
-        directive, _, target = key.partition("/")
-        if directive == "$setElementOrder" and target not in patch and target in result:
-            merge_key = fields.get(target, {}).get("x-kubernetes-patch-merge-key")
+        elif not key.startswith("$"):
+            result[key] = _merged_field(result.get(key), value, _field(schema, key))
+    for target, order in _directives(patch, "$setElementOrder"):
+        if target in result:
+            merge_key = _field(schema, target).get("x-kubernetes-patch-merge-key")
             result[target] = _ordered(result[target], merge_key, order)
     return result
 
 
-def _merged_list(current: list[Any], patch: list[Any], schema: Object, order: list[Any] | None) -> list[Any]:
+def _directives(patch: Object, directive: str) -> list[tuple[str, Any]]:
+    """The fields that a directive names, each with its value."""
+    return [(key.partition("/")[2], value) for key, value in patch.items() if key.startswith(directive + "/")]
+
+
+def _field(schema: Object, name: str) -> Object:
+    found = schema.get("properties", {}).get(name) or schema.get("additionalProperties")
+    return found if isinstance(found, dict) else {}
+
+
+def _merged_field(current: Any, value: Any, schema: Object) -> Any:
+    if isinstance(value, list) and "merge" in schema.get("x-kubernetes-patch-strategy", "").split(","):
+        return _merged_list(current or [], value, schema)
+    return strategic_merge_patch(current, value, schema)
+
+
+def _merged_list(current: list[Any], patch: list[Any], schema: Object) -> list[Any]:
     key = schema.get("x-kubernetes-patch-merge-key")
     if key is None:
-        return _ordered(current + [item for item in patch if item not in current], None, order)
+        return current + [item for item in patch if item not in current]
     if any(isinstance(item, dict) and item.get("$patch") == "replace" for item in patch):
         return [copied(item) for item in patch if item.get("$patch") != "replace"]
     result = list(current)
     for item in patch:
         if not isinstance(item, dict) or key not in item:
-            raise BadPatch(f"map: {item!r} does not contain declared merge key: {key}")
-        place = next((i for i, old in enumerate(result) if old.get(key) == item[key]), None)
+            raise BadPatchError(f"map: {item!r} does not contain declared merge key: {key}")
+        place = next((i for i, old in enumerate(result) if old.get(key) == item[key]), len(result))
         if item.get("$patch") == "delete":
-            if place is not None:
-                del result[place]
-        elif place is None:
-            result.append(strategic_merge_patch({}, item, schema.get("items", {})))
+            del result[place : place + 1]
         else:
-            result[place] = strategic_merge_patch(result[place], item, schema.get("items", {}))
-    return _ordered(result, key, order)
+            old = result[place] if place < len(result) else {}
+            result[place : place + 1] = [strategic_merge_patch(old, item, schema.get("items", {}))]
+    return result
 
 
-def _ordered(items: list[Any], key: str | None, order: list[Any] | None) -> list[Any]:
-    if order is None:
-        return items
+def _ordered(items: list[Any], key: str | None, order: list[Any]) -> list[Any]:
     wanted = [entry.get(key) if key else entry for entry in order]
 
     def rank(item: Any) -> int:

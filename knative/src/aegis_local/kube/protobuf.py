@@ -2,7 +2,7 @@
 
 A body is the magic `k8s\\0` and a `runtime.Unknown` that names the kind and holds its message
 (https://kubernetes.io/docs/reference/using-api/api-concepts/#protobuf-encoding). The messages' fields are in
-`data/protobuf.json`, made by `tools/extract_protobuf.py`. Only reading is needed: every client that sends protobuf takes JSON.
+`data/protobuf.json`, made by `tools/extract_protobuf.py`. Only reading is needed: who sends protobuf also takes JSON.
 """
 
 import base64
@@ -20,7 +20,7 @@ _META = "k8s.io.apimachinery.pkg.apis.meta.v1"
 _UNKNOWN = "k8s.io.apimachinery.pkg.runtime.Unknown"
 
 
-class BadProtobuf(ValueError):
+class BadProtobufError(ValueError):
     """The body is not a Kubernetes object in protobuf; the text says why."""
 
 
@@ -32,15 +32,15 @@ def _messages() -> dict[str, dict[str, tuple[str, str, str]]]:
 
 
 def decoded(body: bytes) -> Object:
-    """The object in a body. Raises BadProtobuf."""
+    """The object in a body. Raises BadProtobufError."""
     if not body.startswith(_MAGIC):
-        raise BadProtobuf("the body does not start with the magic bytes of Kubernetes' protobuf")
+        raise BadProtobufError("the body does not start with the magic bytes of Kubernetes' protobuf")
     envelope: dict[int, bytes | int] = dict(_fields(body[len(_MAGIC) :]))
     type_meta = dict(_fields(_chunk(envelope.get(1, b""))))
     api_version, kind = (_chunk(type_meta.get(number, b"")).decode() for number in (1, 2))
     message = _message_name(api_version, kind)
     if message not in _messages():
-        raise BadProtobuf(f"no protobuf form of {api_version} {kind} is known here: send JSON")
+        raise BadProtobufError(f"no protobuf form of {api_version} {kind} is known here: send JSON")
     return {"apiVersion": api_version, "kind": kind, **_message(message, _chunk(envelope.get(2, b"")))}
 
 
@@ -53,7 +53,7 @@ def _message_name(api_version: str, kind: str) -> str:
 
 def _chunk(value: bytes | int) -> bytes:
     if isinstance(value, int):
-        raise BadProtobuf("a number lies where bytes were wanted")
+        raise BadProtobufError("a number lies where bytes were wanted")
     return value
 
 
@@ -61,7 +61,7 @@ def _varint(data: bytes, position: int) -> tuple[int, int]:
     value = shift = 0
     while True:
         if position >= len(data) or shift > 63:
-            raise BadProtobuf("a number ends too early or is too long")
+            raise BadProtobufError("a number ends too early or is too long")
         byte = data[position]
         value |= (byte & 0x7F) << shift
         position, shift = position + 1, shift + 7
@@ -82,10 +82,10 @@ def _fields(data: bytes) -> Iterator[tuple[int, bytes | int]]:
         size = {1: 8, 5: 4}.get(wire)
         if size is None:
             if wire != 2:
-                raise BadProtobuf(f"wire type {wire} is not used by Kubernetes")
+                raise BadProtobufError(f"wire type {wire} is not used by Kubernetes")
             size, position = _varint(data, position)
         if position + size > len(data):
-            raise BadProtobuf("a field ends too early")
+            raise BadProtobufError("a field ends too early")
         yield tag >> 3, data[position : position + size]
         position += size
 
@@ -131,7 +131,7 @@ def _value(kind: str, raw: bytes | int) -> Any:
 
 def _signed(raw: bytes | int) -> int:
     if not isinstance(raw, int):
-        raise BadProtobuf("bytes lie where a number was wanted")
+        raise BadProtobufError("bytes lie where a number was wanted")
     return raw - (1 << 64) if raw >> 63 else raw
 
 

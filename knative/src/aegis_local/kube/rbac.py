@@ -97,7 +97,7 @@ def permits(rule: Object, action: Action) -> bool:
 
 
 def _holds(values: list[str] | None, wanted: str) -> bool:
-    return bool(values) and ("*" in values or wanted in values)
+    return values is not None and ("*" in values or wanted in values)
 
 
 def _path_matches(pattern: str, path: str) -> bool:
@@ -117,11 +117,7 @@ def escalations(store: Objects, user: User, rules: Iterable[Object], namespace: 
     if MASTERS in user.groups:
         return []
     own = list(rules_of(store, user, namespace))
-    missing = []
-    for rule in rules:
-        if not all(any(_covers(held, atom) for held in own) for atom in _atoms(rule)):
-            missing.append(rule)
-    return missing
+    return [rule for rule in rules if not all(any(_covers(held, atom) for held in own) for atom in _atoms(rule))]
 
 
 def _atoms(rule: Object) -> Iterator[Object]:

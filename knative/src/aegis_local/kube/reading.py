@@ -19,7 +19,7 @@ from aegis_local.kube.kinds import Kind
 from aegis_local.kube.objects import Object, name_of, namespace_of
 from aegis_local.kube.requests import Query
 from aegis_local.kube.selectors import Selector, field_selector, label_selector
-from aegis_local.kube.store import Compacted, Event, Store
+from aegis_local.kube.store import CompactedError, Event, Store
 
 
 @frozen
@@ -81,7 +81,7 @@ def page(store: Store, kind: Kind, namespace: str, query: Query) -> Page:
         revision = asked if match == "Exact" or (limit and not match) else store.revision
     try:
         everything = store.snapshot(kind.collection, revision, namespace)
-    except Compacted as error:
+    except CompactedError as error:
         raise _expired(store, token, after) if token else expired(str(error)) from error
     found = [obj for obj in everything if (after is None or _key(obj) > after) and selector(obj)]
     if not limit or len(found) <= limit:
@@ -136,12 +136,12 @@ def _resumed(token: str) -> tuple[int, tuple[str, str]]:
 
 
 def _expired(store: Store, token: str, after: tuple[str, str] | None) -> ApiError:
-    """The page's revision is gone; the error's own token goes on from there in the present, if inconsistency is fine."""
+    """The page's revision is gone; the error's own token goes on in the present, if inconsistency is fine."""
     refusal = expired(
-        "The provided continue parameter is too old to display a consistent list result. You can start a new list without "
-        "the continue parameter, or use the continue token in this response to retrieve the remainder of the results. "
-        "Continuing with the provided token results in an inconsistent list - objects that were created, modified, or deleted "
-        "between the time the first chunk was returned and now may show up in the list."
+        "The provided continue parameter is too old to display a consistent list result. You can start a new list "
+        "without the continue parameter, or use the continue token in this response to retrieve the remainder of the "
+        "results. Continuing with the provided token results in an inconsistent list - objects that were created, "
+        "modified, or deleted between the time the first chunk was returned and now may show up in the list."
     )
     refusal.list_metadata = {"continue": _token(store.revision, after or ("", ""))}
     return refusal

@@ -16,7 +16,7 @@ _META = "meta.k8s.io"
 
 @frozen
 class Form:
-    """What to render: `shape` is Table, PartialObjectMetadata, PartialObjectMetadataList or empty (the object itself)."""
+    """What to render: `shape` is Table, PartialObjectMetadata(List), or empty for the object itself."""
 
     shape: str = ""
     include: str = "Metadata"

@@ -84,7 +84,7 @@ def parse_resource_request(method: str, path: str, query: Query) -> ResourceRequ
 
 
 def _of_collection(request: ResourceRequest, query: Query) -> ResourceRequest:
-    """A GET or DELETE without a name is a list, watch or deletecollection; a field selector may still name one object."""
+    """A GET or DELETE without a name is a list, watch or deletecollection; a field selector may name an object."""
     if request.verb == "get":
         verb = "watch" if query.flag("watch") else "list"
         return evolve(request, verb=verb, name=named_by(query.text("fieldSelector")))

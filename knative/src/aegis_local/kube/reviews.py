@@ -11,7 +11,7 @@ from aegis_local.kube.kinds import Kind
 from aegis_local.kube.objects import Object, at, metadata, timestamp
 from aegis_local.kube.rbac import Action
 from aegis_local.kube.store import Store
-from aegis_local.kube.tokens import EXTENDED_SECONDS, WARN_ONLY_SECONDS, Bound, InvalidToken, TokenIssuer, claims
+from aegis_local.kube.tokens import EXTENDED_SECONDS, WARN_ONLY_SECONDS, Bound, InvalidTokenError, TokenIssuer, claims
 from aegis_local.kube.users import User
 
 _SHORTEST, _LONGEST = 600, 2**32
@@ -60,7 +60,7 @@ class Reviews:
             fields = ("verb", "group", "resource", "subresource", "namespace", "name")
             action = Action(**{key: resource.get(key) or "" for key in fields})
         else:
-            action = Action(path.get("verb", ""), path=path.get("path", ""))
+            action = Action((path or {}).get("verb", ""), path=(path or {}).get("path", ""))
         return {"allowed": rbac.allowed(self._store, user, action)}
 
     def _rules(self, user: User, namespace: str) -> Object:
@@ -75,7 +75,7 @@ class Reviews:
         audiences = spec.get("audiences") or [self._issuer.issuer]
         try:
             user, matching = self._authenticator.reviewed(spec.get("token") or "", audiences)
-        except InvalidToken as error:
+        except InvalidTokenError as error:
             return {"user": {}, "error": f"[invalid bearer token, {error}]"}
         return {"authenticated": True, "user": user.rendered(), "audiences": matching}
 
@@ -119,7 +119,8 @@ class Reviews:
         kind, name = reference.get("kind", ""), reference.get("name", "")
         if (reference.get("apiVersion"), kind) not in (("v1", "Pod"), ("v1", "Secret")):
             raise bad_request(
-                f"cannot bind token for serviceaccount {account!r} to object of type {reference.get('apiVersion')}, Kind={kind}"
+                f'cannot bind token for serviceaccount "{account}" to object of type '
+                f"{reference.get('apiVersion')}, Kind={kind}"
             )
         plural = f"{kind.lower()}s"
         found = self._store.get(("", plural), namespace, name)
@@ -127,7 +128,10 @@ class Reviews:
             raise not_found("", plural, name)
         uid: Any = metadata(found)["uid"]
         if reference.get("uid") not in (None, "", uid):
-            why = f"the UID in the bound object reference ({reference['uid']}) does not match the UID in record. The object might have been deleted and then recreated"
+            why = (
+                f"the UID in the bound object reference ({reference['uid']}) does not match the UID in record. "
+                "The object might have been deleted and then recreated"
+            )
             raise conflict("", plural, name, why)
         if kind == "Pod" and at(found, ("spec", "serviceAccountName")) != account:
             raise bad_request(

@@ -11,8 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
-import re2
-
+from aegis_local.kube import patterns
 from aegis_local.kube.errors import FieldError, duplicate, invalid_value, required, unsupported
 from aegis_local.kube.objects import Object, seconds
 from aegis_local.kube.patches import same
@@ -24,7 +23,7 @@ _TYPES: dict[str, Callable[[Any], bool]] = {
     "string": lambda value: isinstance(value, str),
     "boolean": lambda value: isinstance(value, bool),
     "integer": lambda value: (
-        isinstance(value, int) and not isinstance(value, bool) or isinstance(value, float) and value.is_integer()
+        (isinstance(value, int) and not isinstance(value, bool)) or (isinstance(value, float) and value.is_integer())
     ),
     "number": lambda value: isinstance(value, int | float) and not isinstance(value, bool),
 }
@@ -54,7 +53,8 @@ def validate(value: Any, schema: Object, path: str = "") -> list[FieldError]:
 
 
 def _wrong_type(path: str, got: str, wanted: str) -> FieldError:
-    return invalid_value(path, got, f"{path} in body must be of type {wanted}: {json.dumps(got)}")
+    detail = f"{path} in body must be of type {wanted}: {json.dumps(got)}"
+    return FieldError("FieldValueTypeInvalid", path or "<nil>", f"Invalid value: {json.dumps(got)}: {detail}")
 
 
 def _type_error(value: Any, schema: Object, path: str) -> FieldError | None:
@@ -86,7 +86,7 @@ def _string_errors(value: str, schema: Object, path: str) -> list[FieldError]:
         errors.append(FieldError("FieldValueTooLong", path, f"Too long: may not be more than {limit} bytes"))
     if len(value) < schema.get("minLength", 0):
         errors.append(invalid_value(path, value, f"{path} in body should be at least {schema['minLength']} chars long"))
-    if "pattern" in schema and not re2.search(schema["pattern"], value):
+    if "pattern" in schema and not patterns.found_in(schema["pattern"], value):
         errors.append(invalid_value(path, value, f"{path} in body should match '{schema['pattern']}'"))
     if (known := _FORMATS.get(schema.get("format", ""))) and not known(value):
         name = schema["format"]

@@ -37,7 +37,8 @@ def resolved() -> dict[str, Object]:
             if not own:
                 return shells[schema["$ref"]]
             # A field's own list type or default belongs to the field, not to the shared type.
-            overlays.append((overlay := {}, shells[schema["$ref"]], own))
+            overlay: Object = {}
+            overlays.append((overlay, shells[schema["$ref"]], own))
             return overlay
         if "properties" in own:
             own["properties"] = {name: linked(child) for name, child in own["properties"].items()}

@@ -51,10 +51,10 @@ class Watches:
 class ApiResource(Resource):
     """The one resource of the site: every path is the Api's."""
 
-    isLeaf = True
+    isLeaf = True  # noqa: N815  # the name is Twisted's
 
     def __init__(self, api: Api, store: Store, watches: Watches, reactor: IReactorTime, bookmark_every: float) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]  # Twisted's
         self._api = api
         self._store = store
         self._watches = watches
@@ -93,7 +93,13 @@ def _asked(request: Request) -> Asked:
         name.decode("latin-1").lower(): ",".join(value.decode("latin-1") for value in found)
         for name, found in request.requestHeaders.getAllRawHeaders()
     }
-    return Asked(request.method.decode("latin-1"), unquote(path), Query(values), headers, request.content.read())
+    return Asked(
+        request.method.decode("latin-1"),
+        unquote(path),
+        Query(values),
+        headers,
+        request.content.read() if request.content else b"",
+    )
 
 
 def _send(request: Request, answer: Answer) -> None:

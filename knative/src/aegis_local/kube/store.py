@@ -29,14 +29,14 @@ class Event:
     previous: Object | None
 
 
-class Compacted(Exception):
+class CompactedError(Exception):
     """The history no longer reaches back to the revision asked for; `oldest` is the first that it does reach."""
 
     def __init__(self, asked: int, oldest: int) -> None:
         super().__init__(f"too old resource version: {asked} ({oldest})")
 
 
-class Changed(Exception):
+class ChangedError(Exception):
     """The object is not at the revision that the caller expected."""
 
 
@@ -104,7 +104,7 @@ class Store:
     def since(self, revision: int) -> list[Event]:
         """The events after `revision`, in order."""
         if revision < self._compacted:
-            raise Compacted(revision, self._compacted)
+            raise CompactedError(revision, self._compacted)
         return [event for event in self._history if event.revision > revision]
 
     def compact(self, revision: int | None = None) -> None:
@@ -120,7 +120,7 @@ class Store:
 
     def _expect(self, previous: Object | None, expected: str | None) -> None:
         if (metadata(previous).get("resourceVersion") if previous else None) != expected:
-            raise Changed
+            raise ChangedError
 
     def _record(self, event: Event) -> None:
         self._history.append(event)

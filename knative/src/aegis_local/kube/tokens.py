@@ -18,7 +18,7 @@ WARN_ONLY_SECONDS = 3607
 EXTENDED_SECONDS = 365 * 24 * 3600
 
 
-class InvalidToken(Exception):
+class InvalidTokenError(Exception):
     """The token is not one of ours, not valid now, or not for the audience. The text never holds the token."""
 
 
@@ -107,12 +107,12 @@ class TokenIssuer:
     def verify(
         self, unverified_token: str, audiences: Iterable[str], now: float
     ) -> tuple[Mapping[str, Any], list[str]]:
-        """The claims, and those of `audiences` that the token is for. Raises InvalidToken."""
+        """The claims, and those of `audiences` that the token is for. Raises InvalidTokenError."""
         try:
             header = jwt.get_unverified_header(unverified_token)
             key = next((key for key in self._keys if key.kid == header.get("kid")), None)
             if key is None:
-                raise InvalidToken("the token is signed by a key that this server does not have")
+                raise InvalidTokenError("the token is signed by a key that this server does not have")
             payload = jwt.decode(
                 unverified_token,
                 key.private.public_key(),
@@ -127,12 +127,12 @@ class TokenIssuer:
                 },
             )
         except jwt.InvalidTokenError as error:
-            raise InvalidToken(f"the token is not valid: {type(error).__name__}") from None
+            raise InvalidTokenError(f"the token is not valid: {type(error).__name__}") from None
         if not payload["nbf"] <= now + 1 or now >= payload["exp"]:
-            raise InvalidToken("the token has expired or is not valid yet")
+            raise InvalidTokenError("the token has expired or is not valid yet")
         matching = [audience for audience in audiences if audience in payload["aud"]]
         if not matching:
-            raise InvalidToken("the token is for another audience")
+            raise InvalidTokenError("the token is for another audience")
         return payload, matching
 
     def rotate(self) -> None:

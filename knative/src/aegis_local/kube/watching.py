@@ -12,7 +12,7 @@ from aegis_local.kube.kinds import Kind
 from aegis_local.kube.objects import Object, namespace_of
 from aegis_local.kube.reading import WatchStart, seen_through
 from aegis_local.kube.selectors import Selector
-from aegis_local.kube.store import Compacted, Event, Store
+from aegis_local.kube.store import CompactedError, Event, Store
 
 _BACKLOG = 10_000
 """Events that may wait for a client that does not read; then its watch ends, as in Kubernetes."""
@@ -71,7 +71,7 @@ class WatchStream:
             self._send("BOOKMARK", self._mark({"k8s.io/initial-events-end": "true"}))
         try:
             missed = self._store.since(start.revision)
-        except Compacted as error:
+        except CompactedError as error:
             self.fail(expired(str(error)).status())
             return
         self._unsubscribe = self._store.subscribe(self._on_event)
@@ -142,7 +142,7 @@ class WatchStream:
         """Cut the connection in the middle, as a network does."""
         if self._open:
             self._close()
-            self._request.transport.abortConnection()
+            self._request.loseConnection()
 
     def _close(self) -> None:
         if not self._open:

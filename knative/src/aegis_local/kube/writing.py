@@ -7,7 +7,8 @@ from typing import Any, Protocol
 
 from attrs import evolve, field, frozen
 
-from aegis_local.kube import builtin, crds
+from aegis_local.kube import builtin_defaults
+from aegis_local.kube.acceptance import check_grants, judge, require_namespace
 from aegis_local.kube.decoding import conformed
 from aegis_local.kube.errors import (
     FieldError,
@@ -16,18 +17,15 @@ from aegis_local.kube.errors import (
     conflict,
     forbidden,
     invalid,
-    invalid_value,
     not_found,
 )
-from aegis_local.kube.escalation import GROUP, check_binding, check_role
 from aegis_local.kube.fields import Path, Paths
 from aegis_local.kube.kinds import Kind
-from aegis_local.kube.lifecycle import Birth, born, changed, immutable_problems, metadata_problems, named, received
+from aegis_local.kube.lifecycle import Birth, born, changed, named, received
 from aegis_local.kube.objects import Object, at, metadata, name_of, namespace_of, timestamp
 from aegis_local.kube.ownership import Manager, applied, updated, without_managers
 from aegis_local.kube.patches import same
-from aegis_local.kube.schema_validation import validate
-from aegis_local.kube.store import Changed, Store
+from aegis_local.kube.store import ChangedError, Store
 from aegis_local.kube.users import User
 
 _ATTEMPTS = 5
@@ -88,17 +86,17 @@ class Writer:
 
     async def _create(self, write: Write, obj: Object) -> Object:
         kind = write.kind
-        self._require_namespace(write)
+        require_namespace(self._store, kind, write.namespace, name_of(obj))
         if kind.builtin:
             obj = self._with_pod_identity(obj)
         obj = await self._admission.mutate(write, "CREATE", obj, None)
         obj = born(named(obj, self._random), kind, Birth(self.now, str(uuid.uuid4()), self._random))
         if kind.builtin:
-            obj = builtin.prepared_for_create(builtin.with_builtin_defaults(obj), self._random)
-        self._judge(kind, obj, None)
-        self._check_grants(write, obj)
+            obj = builtin_defaults.prepared_for_create(builtin_defaults.with_builtin_defaults(obj), self._random)
+        judge(kind, obj, None)
+        check_grants(self._store, write.user, kind, obj, None)
         await self._admission.validate(write, "CREATE", obj, None)
-        self._require_namespace(write)
+        require_namespace(self._store, kind, write.namespace, name_of(obj))
         stored = self._store.get(kind.collection, write.namespace, name_of(obj))
         if stored is not None:
             raise already_exists(kind.group, kind.plural, name_of(obj))
@@ -112,7 +110,9 @@ class Writer:
             why = f'error looking up service account {namespace_of(obj)}/{name}: serviceaccount "{name}" not found'
             raise forbidden("", "pods", name_of(obj), why)
         account = self._store.get(("", "serviceaccounts"), namespace_of(obj), name) or {}
-        return builtin.with_service_account(obj, name, account.get("automountServiceAccountToken", True), self._random)
+        return builtin_defaults.with_service_account(
+            obj, name, account.get("automountServiceAccountToken", True), self._random
+        )
 
     async def update(self, write: Write, value: Any) -> Object:
         """Replace the object by the body `value` (PUT)."""
@@ -155,13 +155,13 @@ class Writer:
             asked = metadata(wanted).get("resourceVersion")
             if asked and asked != metadata(current)["resourceVersion"]:
                 raise conflict(kind.group, kind.plural, write.name)
-            if uid := metadata(wanted).get("uid"):
-                if uid != metadata(current)["uid"]:
-                    why = f"Precondition failed: UID in precondition: {uid}, UID in object meta: {metadata(current)['uid']}"
-                    raise conflict(kind.group, kind.plural, write.name, why)
+            uid, own = metadata(wanted).get("uid"), metadata(current)["uid"]
+            if uid and uid != own:
+                why = f"Precondition failed: UID in precondition: {uid}, UID in object meta: {own}"
+                raise conflict(kind.group, kind.plural, write.name, why)
             try:
                 return await self._replace(write, shown, wanted, track)
-            except Changed:
+            except ChangedError:
                 if asked:
                     break
         raise conflict(kind.group, kind.plural, write.name)
@@ -173,12 +173,8 @@ class Writer:
             wanted = updated(current, wanted, manager, kind.schema, self.now, self._unowned(write))
         wanted = await self._admission.mutate(write, "UPDATE", wanted, current)
         wanted = self._conform_update(write, wanted, current)
-        errors = immutable_problems(wanted, current)
-        if errors:
-            raise invalid(kind.group, kind.kind, write.name, errors)
-        self._judge(kind, wanted, current)
-        if wanted.get("rules") != current.get("rules") or wanted.get("subjects") != current.get("subjects"):
-            self._check_grants(write, wanted)
+        judge(kind, wanted, current)
+        check_grants(self._store, write.user, kind, wanted, current)
         await self._admission.validate(write, "UPDATE", wanted, current)
         if _unchanged(wanted, current):
             return current
@@ -192,7 +188,7 @@ class Writer:
 
     def _conform_update(self, write: Write, wanted: Object, current: Object) -> Object:
         if write.kind.builtin and not write.subresource:
-            wanted = builtin.prepared_for_update(builtin.with_builtin_defaults(wanted), current)
+            wanted = builtin_defaults.prepared_for_update(builtin_defaults.with_builtin_defaults(wanted), current)
         if write.kind.plural == "namespaces" and write.subresource == "finalize":
             return changed({**current, "spec": wanted.get("spec", {})}, current, write.kind, "")
         return changed(wanted, current, write.kind, "status" if write.subresource == "status" else "")
@@ -221,7 +217,7 @@ class Writer:
                 )
             try:
                 return await self._create(write, received(merged({}), write.namespace)), True
-            except Changed:
+            except ChangedError:
                 continue
         raise conflict(kind.group, kind.plural, write.name)
 
@@ -233,40 +229,6 @@ class Writer:
         if write.subresource == "status":
             return frozenset((("f:spec",), *_STATUS_KEEPS))
         return frozenset([("f:status",)]) if "status" in write.kind.subresources else frozenset()
-
-    def _judge(self, kind: Kind, obj: Object, old: Object | None) -> None:
-        errors = metadata_problems(obj, kind) if old is None else []
-        errors += validate(obj, kind.schema)
-        if not errors and kind.builtin:
-            errors += builtin.problems(obj, old)
-        if not errors and obj["kind"] == "CustomResourceDefinition" and kind.builtin:
-            errors += crds.problems(obj)
-        if errors:
-            raise invalid(kind.group, kind.kind, name_of(obj), errors)
-
-    def _check_grants(self, write: Write, obj: Object) -> None:
-        if write.kind.group != GROUP:
-            return
-        check = check_role if write.kind.kind in ("Role", "ClusterRole") else check_binding
-        check(self._store, write.user, obj, write.kind.plural, write.namespace)
-
-    def _require_namespace(self, write: Write) -> None:
-        """Nothing is made in a namespace that is not there or that goes away."""
-        if not write.kind.namespaced:
-            return
-        namespace = self._store.get(("", "namespaces"), "", write.namespace)
-        if namespace is None:
-            raise not_found("", "namespaces", write.namespace)
-        if metadata(namespace).get("deletionTimestamp"):
-            why = f"unable to create new content in namespace {write.namespace} because it is being terminated"
-            refusal = forbidden(write.kind.group, write.kind.plural, write.name, why)
-            cause = {
-                "reason": "NamespaceTerminating",
-                "message": f"namespace {write.namespace} is being terminated",
-                "field": "metadata.namespace",
-            }
-            refusal.details["causes"] = [cause]
-            raise refusal
 
     def _stored_form(self, kind: Kind, obj: Object) -> Object:
         return {**obj, "apiVersion": evolve(kind, version=kind.storage_version).api_version}
