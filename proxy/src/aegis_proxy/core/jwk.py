@@ -40,7 +40,7 @@ _EDWARDS: Mapping[str, type[Ed25519PublicKey] | type[Ed448PublicKey]] = {
 }
 _PRIVATE_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth"})
 
-Jwk = Mapping[object, object]
+Jwk = Mapping[str, object]
 # Takes a signature and what it signs. Returns False or raises InvalidSignature where they do not fit.
 Check = Callable[[bytes, bytes], bool]
 
