@@ -1,0 +1,23 @@
+"""Providers are named so that an Identity's mark means one of them."""
+
+from aegis_api.metadata import Metadata
+from aegis_api.provider import AnyProvider, ClusterIdentityProvider, IdentityProvider, ProviderSpec
+from aegis_reconcile.plan.answers import Usable
+from support.provider_in_memory import ProviderInMemory
+
+SPEC = ProviderSpec("memory", "aegis")
+
+
+def usable(provider: AnyProvider) -> Usable:
+    return Usable(provider, ProviderInMemory(), "hvs.secret")
+
+
+def test_reference_tells_the_two_kinds_apart() -> None:
+    """A namespace's own provider and the cluster's of the same name are two."""
+    assert usable(IdentityProvider(Metadata("idp", "shop"), SPEC)).reference == "IdentityProvider/idp"
+    assert usable(ClusterIdentityProvider(Metadata("idp"), SPEC)).reference == "ClusterIdentityProvider/idp"
+
+
+def test_settings_do_not_show() -> None:
+    """Settings may name secrets; no text of a value shows them."""
+    assert "hvs." not in repr(usable(IdentityProvider(Metadata("idp", "shop"), SPEC)))

@@ -1,0 +1,69 @@
+"""What an Identity's status says in each case."""
+
+from typing import Any
+
+import pytest
+
+from aegis_api.identity import read_identity
+from aegis_api.metadata import Metadata
+from aegis_api.provider import IdentityProvider, ProviderSpec
+from aegis_api.reading import Node
+from aegis_reconcile.plan.actions import WriteStatus
+from aegis_reconcile.plan.answers import Problem, Usable
+from aegis_reconcile.plan.identity_status import plan_identity_status, plan_unreadable_identity
+from support.provider_in_memory import ProviderInMemory
+
+DOCUMENT = {
+    "metadata": {"name": "cart", "namespace": "shop", "generation": 4, "resourceVersion": "7"},
+    "spec": {"provider": "idp"},
+}
+DOWN = Problem("ProviderUnreachable", "no answer", again=True, reachable=False)
+
+
+def usable(makes: bool) -> Usable:
+    return Usable(IdentityProvider(Metadata("idp", "shop"), ProviderSpec("memory", "a")), ProviderInMemory(makes), None)
+
+
+def status(provider: Usable | None, held: bool, problem: Problem | None) -> dict[str, Any]:
+    identity = read_identity(Node(DOCUMENT))
+    actions = plan_identity_status(DOCUMENT, identity, provider, held, {"role": "r"}, problem, "t", refresh=True)
+    assert isinstance(actions[0], WriteStatus)
+    return dict(actions[0].status)
+
+
+@pytest.mark.parametrize(
+    ("provider", "held", "problem", "conditions"),
+    [
+        (usable(True), True, None, [("True", "Ready"), ("True", "Answered"), ("True", "Provisioned")]),
+        (usable(False), False, None, [("True", "Ready"), ("True", "Answered"), ("True", "NothingToMake")]),
+        (usable(True), True, DOWN, [("False", DOWN.reason), ("False", DOWN.reason), ("Unknown", DOWN.reason)]),
+        (
+            None,
+            False,
+            Problem("ProviderNotFound", "x"),
+            [("False", "ProviderNotFound"), ("Unknown", "NotAsked"), ("False", "ProviderNotFound")],
+        ),
+    ],
+)
+def test_conditions_of_an_identity(
+    provider: Usable | None, held: bool, problem: Problem | None, conditions: list[tuple[str, str]]
+) -> None:
+    """Ready, ProviderReachable and Provisioned, in this order."""
+    said = status(provider, held, problem)
+    assert [item["type"] for item in said["conditions"]] == ["Ready", "ProviderReachable", "Provisioned"]
+    assert [(item["status"], item["reason"]) for item in said["conditions"]] == conditions
+    assert said["subject"] == "system:serviceaccount:shop:cart"
+    assert said["observedGeneration"] == 4
+    assert ("metadata" in said) is held
+    assert ("provider" in said) is (provider is not None)
+
+
+@pytest.mark.parametrize(("metadata", "provisioned"), [(None, "False"), ({"role": "r"}, "Unknown")])
+def test_unreadable_identity_forgets_nothing(metadata: object, provisioned: str) -> None:
+    """What the plugin wants back survives a spec that nobody can read."""
+    document = {**DOCUMENT, **({"status": {"metadata": metadata}} if metadata else {})}
+    write = plan_unreadable_identity(document, "spec.provider: got 1", "t", refresh=False)[0]
+    assert isinstance(write, WriteStatus)
+    assert write.status.get("metadata") == metadata
+    assert [item["status"] for item in write.status["conditions"]] == ["False", "Unknown", provisioned]
+    assert write.status["conditions"][0]["message"] == "spec.provider: got 1"
