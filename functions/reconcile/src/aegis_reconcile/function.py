@@ -7,6 +7,7 @@ can mend (a status tells them); "try again" is 503 with Retry-After; and no exce
 
 import logging
 import math
+import traceback
 from collections.abc import Callable
 
 import flask
@@ -41,8 +42,10 @@ def answer(request: flask.Request, reconcile: Callable[[Work], Later | None]) ->
         return _refuse(400, str(error))
     try:
         later = reconcile(work)
-    except Exception:  # noqa: BLE001  # a defect of ours must not become a 500, which is never tried again
-        _log.exception("the work of an event failed: %s", work)
+    except Exception as error:  # noqa: BLE001  # a defect of ours must not become a 500, which is never tried again
+        # The error's own text stays out: it may quote what nobody may read.
+        where = "".join(traceback.format_tb(error.__traceback__))
+        _log.error("the work of an event failed: %s: %s\n%s", work, type(error).__name__, where)
         later = Later("a defect of this function; its log says more")
     if later is None:
         return flask.Response(status=204)
