@@ -67,23 +67,23 @@ def locked(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _installed(dist: str, folder: Path, wheels: Path, locked: Path) -> Path:
-    """The Python of a new environment with nothing but `dist` and what it depends on."""
-    _run("uv", "venv", "--quiet", "--python", sys.executable, str(folder))
-    python = folder / "bin" / "python"
-    _run(
-        "uv",
-        "pip",
-        "install",
-        "--quiet",
-        "--python",
-        str(python),
-        "--find-links",
-        str(wheels),
-        "--constraints",
-        str(locked),
-        dist,
-    )
+    """The Python of a new environment with nothing but `dist` and what it depends on.
+
+    Every dist of the workspace is overridden by its wheel: a package index may hold others of the same names.
+    """
+    ours = folder / "ours.txt"
+    folder.mkdir()
+    ours.write_text("".join(f"{name} @ {_wheel(name, wheels).as_uri()}\n" for name in MANIFESTS))
+    python = folder / "venv" / "bin" / "python"
+    _run("uv", "venv", "--quiet", "--python", sys.executable, str(folder / "venv"))
+    options = ("--constraints", str(locked), "--overrides", str(ours))
+    _run("uv", "pip", "install", "--quiet", "--python", str(python), *options, dist)
     return python
+
+
+def _wheel(dist: str, wheels: Path) -> Path:
+    (wheel,) = wheels.glob(f"{dist.replace('-', '_')}-*.whl")
+    return wheel
 
 
 def test_every_dist_has_a_wheel(wheels: Path) -> None:
@@ -94,14 +94,14 @@ def test_every_dist_has_a_wheel(wheels: Path) -> None:
 @pytest.mark.parametrize("dist", sorted(MANIFESTS))
 def test_a_wheel_stands_alone(dist: str, tmp_path: Path, wheels: Path, locked: Path) -> None:
     """Every module of the dist imports, its entry points load, and its type marker is in the wheel."""
-    python = _installed(dist, tmp_path / "venv", wheels, locked)
+    python = _installed(dist, tmp_path / dist, wheels, locked)
     said = _run(str(python), "-W", "error", "-c", _LOOK, dist, *_modules(dist))
     assert said.split() == ["typed", *(["loaded"] * _entry_points(dist))]
 
 
 def test_the_sidecar_carries_no_sdk(tmp_path: Path, wheels: Path, locked: Path) -> None:
     """The proxy's dependencies, all the way down, hold neither a Kubernetes client nor a cloud's SDK."""
-    python = _installed("aegis-proxy", tmp_path / "venv", wheels, locked)
+    python = _installed("aegis-proxy", tmp_path / "proxy", wheels, locked)
     listed = _run("uv", "pip", "freeze", "--python", str(python))
     names = [re.split(r"[=@ ]", line)[0].lower() for line in listed.splitlines()]
     assert "twisted" in names
