@@ -85,6 +85,7 @@ def assemble(inputs: Inputs, before: Snapshot) -> Snapshot:
         audience=own.audience if own else "",
         audience_per_destination=own.audience_per_destination if own else False,
         closed=_closed(inputs),
+        no_token=no_token_reason(inputs.view),
     )
     return before if _is_same(before, after) else evolve(after, generation=before.generation + 1)
 
@@ -96,7 +97,8 @@ def _is_same(before: Snapshot, after: Snapshot) -> bool:
 def _values(snapshot: Snapshot) -> tuple[object, ...]:
     identity = snapshot.identity
     assumed = identity and (identity.subject, identity.provider, identity.hosts)
-    return assumed, snapshot.audience, snapshot.audience_per_destination, snapshot.closed
+    told = snapshot.closed, snapshot.no_token
+    return assumed, snapshot.audience, snapshot.audience_per_destination, told
 
 
 def _closed(inputs: Inputs) -> str:

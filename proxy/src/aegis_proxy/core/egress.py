@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from aegis_api.hosts import normal_host, service_of
 from aegis_proxy.core.ingress import framing_of
-from aegis_proxy.core.refusals import BAD_HOST, OWN_CREDENTIALS, Refused
+from aegis_proxy.core.refusals import BAD_HOST, NO_EGRESS_TOKEN, OWN_CREDENTIALS, Refused
 from aegis_proxy.core.request import Request, same_authority
 from aegis_proxy.core.snapshot import Snapshot
 
@@ -47,10 +47,14 @@ def destination(request: Request, snapshot: Snapshot, namespace: str) -> Destina
 
 
 def _audience(host: str, snapshot: Snapshot) -> str:
-    """The audience of the token that `host` receives; empty for none."""
+    """The audience of the token that `host` receives; empty for none. Raises Refused while nobody can tell."""
     identity = snapshot.identity
+    if identity is None and snapshot.no_token:
+        raise Refused(NO_EGRESS_TOKEN, snapshot.no_token)
     if identity is None or not identity.may_send_to(host) or not _may_be_plain(host):
         return ""
+    if snapshot.no_token:
+        raise Refused(NO_EGRESS_TOKEN, snapshot.no_token)
     if not snapshot.audience_per_destination:
         return snapshot.audience
     return host if service_of(host) else ""

@@ -50,6 +50,8 @@ class Snapshot:
     """`authorities` by issuer; `rules` of all policies of this pod; `identity` is what this pod assumes on the way out.
 
     `closed` says why nothing may pass yet (nothing synced, or what is known is too old); it is empty in normal service.
+    `no_token` says why the identity that this pod was given cannot be assumed now, so that a request is refused rather
+    than sent without the token it should have; it is empty if it can be assumed, or if none was given.
     """
 
     generation: int
@@ -59,6 +61,7 @@ class Snapshot:
     audience: str = ""
     audience_per_destination: bool = False
     closed: str = ""
+    no_token: str = ""
 
 
 NOTHING_KNOWN = Snapshot(generation=0, closed="no policy and no keys have been received yet")

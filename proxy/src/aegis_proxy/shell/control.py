@@ -1,54 +1,292 @@
 """The control side of the proxy: everything that becomes a Snapshot, and the tokens for the way out.
 
-`Control` is what the rest of the proxy sees of it.
+files or API server -> knowledge -> view -> snapshot      plugin, key set -> trusted -> snapshot
 """
 
+import time
 from collections import Counter
 from collections.abc import Callable
+from random import Random
+from typing import Any, Protocol
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.interfaces import IDelayedCall
 
+from aegis_api.hosts import service_of
+from aegis_api.identity import Identity
+from aegis_api.provider import ProviderSpec
+from aegis_api.resources import Resource
+from aegis_idp.errors import Misconfigured
+from aegis_proxy.core.assembly import (
+    Inputs,
+    Rules,
+    Trusted,
+    Untrusted,
+    assemble,
+    compiled,
+    no_token_reason,
+    policies_not_in_force,
+    spec_of,
+)
+from aegis_proxy.core.description import described
+from aegis_proxy.core.knowledge import NOT_NAMED, Held, Key, Names, Present, View, look_up
 from aegis_proxy.core.snapshot import NOTHING_KNOWN, Snapshot
 from aegis_proxy.settings import Settings
-from aegis_proxy.shell.token_source import TokenSource
+from aegis_proxy.shell.api_access import ApiAccess
+from aegis_proxy.shell.files import FileSource
+from aegis_proxy.shell.http_client import HostHttp
+from aegis_proxy.shell.keysets import TrustKeeper
+from aegis_proxy.shell.logs import Log
+from aegis_proxy.shell.plugins import Provider, Providers
+from aegis_proxy.shell.pod_files import PodFiles
+from aegis_proxy.shell.resolver import ConnectTo
+from aegis_proxy.shell.token_source import Binding, TokenSource
+
+# Updates that come in faster are taken together.
+_TOGETHER = 0.1
+_LONGEST_TICK = 5.0
+
+
+class Source(Protocol):
+    """Where resources come from. `silence` is for how many seconds it has not been heard of."""
+
+    def start(self) -> None: ...
+    def stop(self) -> None: ...
+    def want(self, keys: frozenset[Key]) -> None: ...
+    def held(self, key: Key) -> Held[Resource]: ...
+    def silence(self) -> float: ...
+    def describe(self) -> dict[str, object]: ...
 
 
 class Control:
     """Keeps `snapshot` current from `start()` to `stop()`.
 
-    `counters` counts events by (name, outcome); both come from this package, never from a client.
+    `tokens` is None where the pod assumes no identity. `counters` counts events by (name, outcome); both come from this
+    package, never from a client. `wall` is the time in seconds since 1970.
     """
 
-    def __init__(self, settings: Settings, reactor: object, log: object) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        reactor: Any,
+        log: Log,
+        *,
+        wall: Callable[[], float] = time.time,
+        random: Random | None = None,
+    ) -> None:
         self.snapshot: Snapshot = NOTHING_KNOWN
-        self.tokens: TokenSource | None = None
         self.counters: Counter[tuple[str, str]] = Counter()
+        self._settings = settings
+        self._reactor = reactor
+        self._log = log
+        self._random = random or Random()  # noqa: S311  # spreads load, guards nothing
+        redirected = ConnectTo(settings.connect_to_file).get
+        self._access = ApiAccess(settings, reactor, log, redirected)
+        self._http = HostHttp(reactor, self._access.for_plugins(), redirected)
+        self._names = Names(
+            namespace=settings.namespace,
+            policies=settings.policies,
+            identity=settings.identity,
+            provider=settings.provider,
+            ingress=settings.ingress_listen is not None,
+            egress=settings.egress_listen is not None,
+        )
+        self._source = self._make_source()
+        self._providers = Providers()
+        self._keeper: TrustKeeper | None = None
+        self._rules: Rules | None = None
+        self._view: View | None = None
+        self._trusted: Trusted | Untrusted = Untrusted("no provider is known yet")
+        self._swapped_at = reactor.seconds()
+        self._updated_at: float | None = None
+        self._updating = self._again = self._stopped = False
+        self._soon: IDelayedCall | None = None
+        self._tick: IDelayedCall | None = None
+        self._listeners: list[Callable[[Snapshot], None]] = []
+        self.tokens = self._make_tokens(wall) if self._names.identity and self._names.egress else None
+
+    def _make_source(self) -> Source:
+        settings = self._settings
+        if settings.resources is not None:
+            return FileSource(settings.resources, settings.namespace, self._reactor, self._log, self._changed)
+        return self._access.source(settings.namespace, self._random, self.counters, self._changed)
+
+    def _make_tokens(self, wall: Callable[[], float]) -> TokenSource:
+        files = PodFiles(self._settings.token_file, self._settings.secrets_dir)
+        return TokenSource(files, self._http, self._reactor, wall, self._log, self._random, self.counters)
 
     def start(self) -> None:
-        """Begins to watch. Raises SettingsError for a kubeconfig that cannot be used."""
+        """Begins to watch."""
+        self._source.start()
+        self._on_tick()
 
-    def stop(self) -> Deferred[None]:
+    def stop(self) -> "Deferred[None]":
         """Ends every connection, timer and plugin call; fires when all is quiet."""
-        raise NotImplementedError
+        self._stopped = True
+        for call in (self._soon, self._tick):
+            if call is not None and call.active():
+                call.cancel()
+        self._source.stop()
+        if self._keeper is not None:
+            self._keeper.stop()
+        if self.tokens is not None:
+            self.tokens.bind(None, "the proxy is stopping")
+        return succeed(None)
 
     def on_swap(self, heard: Callable[[Snapshot], None]) -> None:
         """Calls `heard` with each new snapshot, after `snapshot` holds it."""
-
-    def missing(self) -> tuple[str, ...]:
-        """The parts of readiness that are not there yet: of policy, keys, token. Empty: ready."""
-        raise NotImplementedError
-
-    def describe(self) -> dict[str, object]:
-        """What is enforced, for /snapshot: plain JSON values, no secrets."""
-        raise NotImplementedError
-
-    def gauges(self) -> dict[str, float]:
-        """Ages in seconds and the generation, by metric name without prefix."""
-        raise NotImplementedError
+        self._listeners.append(heard)
 
     def refetch_keys(self, issuer: str, kid: str) -> "Deferred[None] | None":
         """A key set may have a new key: fires, always without error, when `snapshot` holds what a refetch brought.
 
         None: there is nothing to wait for (asked too recently, or the kid is known to be unknown).
         """
-        raise NotImplementedError
+        keeper = self._keeper
+        if keeper is None or not isinstance(keeper.trusted, Trusted) or keeper.trusted.trust.issuer != issuer:
+            return None
+        return keeper.refetch(kid)
+
+    # Readiness, and what people and Prometheus see.
+
+    def missing(self) -> tuple[str, ...]:
+        """The parts of readiness that are not there yet: of policy, keys, token. Empty: ready."""
+        view, parts = self._view, []
+        if self._names.ingress:
+            if view is None or policies_not_in_force(view) or self._stale():
+                parts.append("policy")
+            needs_keys = view is None or view.accepted != NOT_NAMED
+            if needs_keys and (isinstance(self._trusted, Untrusted) or self._trusted.keys.empty):
+                parts.append("keys")
+        if self.tokens is not None and not self.tokens.had_first:
+            parts.append("token")
+        return tuple(parts)
+
+    def describe(self) -> dict[str, object]:
+        """What is enforced, for /snapshot: plain JSON values, no secrets."""
+        return {
+            **described(self.snapshot, self._view),
+            "age_seconds": round(self._reactor.seconds() - self._swapped_at, 1),
+            "missing": list(self.missing()),
+            "source": self._source.describe(),
+            "keys_problem": (self._keeper.problem or None) if self._keeper else None,
+            "tokens": self.tokens.describe() if self.tokens else [],
+        }
+
+    def gauges(self) -> dict[str, float]:
+        """Ages in seconds and the generation, by metric name without prefix."""
+        return {
+            "snapshot_generation": float(self.snapshot.generation),
+            "snapshot_age_seconds": self._reactor.seconds() - self._swapped_at,
+            "source_silence_seconds": self._source.silence(),
+            "key_set_age_seconds": self._keeper.key_age() if self._keeper else 0.0,
+        }
+
+    # From what changed to the next snapshot.
+
+    def _on_tick(self) -> None:
+        """Time itself changes something: what is known grows old."""
+        self._tick = self._reactor.callLater(min(_LONGEST_TICK, self._settings.max_staleness / 4), self._on_tick)
+        self._update()
+
+    def _changed(self) -> None:
+        """The source knows something new. The first change counts at once, those right after it together."""
+        now = self._reactor.seconds()
+        if self._updated_at is None or not 0 <= now - self._updated_at < _TOGETHER:
+            self._update()
+        elif self._soon is None or not self._soon.active():
+            self._soon = self._reactor.callLater(self._updated_at + _TOGETHER - now, self._update)
+
+    def _update(self) -> None:
+        if self._updating:
+            self._again = True
+            return
+        self._updating = True
+        try:
+            self._again = True
+            while self._again and not self._stopped:
+                self._again = False
+                self._update_once()
+        finally:
+            self._updating = False
+            self._updated_at = self._reactor.seconds()
+
+    def _update_once(self) -> None:
+        view = self._view = look_up(self._names, self._source.held)
+        self._source.want(view.wanted)
+        self._trusted = self._trust(spec_of(view.accepted))
+        self._rules = compiled(view, self._rules)
+        inputs = Inputs(
+            view, self._rules, self._trusted, self._names.namespace, self._settings.ingress_hosts, self._stale()
+        )
+        before, self.snapshot = self.snapshot, assemble(inputs, self.snapshot)
+        self._bind(view)
+        if self.snapshot is not before:
+            self._swapped()
+
+    def _swapped(self) -> None:
+        snapshot = self.snapshot
+        self._swapped_at = self._reactor.seconds()
+        problems = policies_not_in_force(self._view) if self._view else ()
+        self._log.info(
+            "snapshot",
+            generation=snapshot.generation,
+            rules=snapshot.rules.size,
+            issuers=sorted(snapshot.authorities),
+            closed=snapshot.closed or None,
+            problems=problems,
+        )
+        for heard in self._listeners:
+            heard(snapshot)
+
+    def _stale(self) -> str:
+        silence, most = self._source.silence(), self._settings.max_staleness
+        return f"nothing was heard of the API server for more than {most:g} s" if silence > most else ""
+
+    def _trust(self, spec: ProviderSpec | None) -> Trusted | Untrusted:
+        """What the keeper of this provider has. Another provider, or another config, starts from nothing."""
+        try:
+            provider = self._providers.get(spec) if spec else None
+        except Misconfigured as error:
+            self._keep(None)
+            return Untrusted(str(error))
+        self._keep(provider)
+        return self._keeper.trusted if self._keeper else Untrusted("no provider is known")
+
+    def _keep(self, provider: Provider | None) -> None:
+        if self._keeper is not None and self._keeper.provider is not provider:
+            self._keeper.stop()
+            self._keeper = None
+        if self._keeper is None and provider is not None:
+            self._keeper = TrustKeeper(
+                provider, self._http, self._reactor, self._log, self._random, self.counters, self._update
+            )
+            self._keeper.start()
+
+    def _bind(self, view: View) -> None:
+        if self.tokens is None:
+            return
+        identity, spec = view.identity, spec_of(view.own)
+        if not isinstance(identity, Present) or spec is None:
+            self.tokens.bind(None, no_token_reason(view))
+            return
+        try:
+            provider = self._providers.get(spec)
+        except Misconfigured as error:
+            self.tokens.bind(None, str(error))
+            return
+        self.tokens.bind(Binding(provider, identity.resource.subject, lambda: self._issuer_of(provider)))
+        self.tokens.pin(_first_audience(identity.resource, spec))
+
+    def _issuer_of(self, provider: Provider) -> str:
+        keeper = self._keeper
+        known = keeper is not None and keeper.provider is provider and isinstance(keeper.trusted, Trusted)
+        return keeper.trusted.trust.issuer if known else ""  # type: ignore[union-attr]  # `known` says that it is
+
+
+def _first_audience(identity: Identity, spec: ProviderSpec) -> str:
+    """The audience of the token that readiness waits for: the provider's, or that of the first host that is known."""
+    if not spec.audience_per_destination:
+        return spec.audience
+    exact = (pattern.text for pattern in identity.hosts if pattern.exact and service_of(pattern.text))
+    return next(exact, "")

@@ -16,6 +16,9 @@ from aegis_idp.plugin import Plugin
 from aegis_idp.settings import read_settings
 from aegis_idp.values import Secret, TokenRequest, Trust
 
+# A pod has one provider, or two while it moves; a few more while an operator tries settings.
+_REMEMBERED = 4
+
 
 class PluginDefect(Exception):  # noqa: N818  # named by what happened
     """A plugin raised what no plugin may raise. Its text never holds the foreign error's own text."""
@@ -64,3 +67,27 @@ def provider_of(spec: ProviderSpec) -> Provider:
         return Provider(spec, plugin, read_settings(plugin.settings, Node(spec.config, "spec.config")))
     except (PluginError, ParseError) as error:
         raise Misconfigured(str(error)) from None
+
+
+class Providers:
+    """Providers by type and config: the same object for the same settings, however often they are looked up."""
+
+    def __init__(self) -> None:
+        self._made: list[tuple[ProviderSpec, Provider | Misconfigured]] = []
+
+    def get(self, spec: ProviderSpec) -> Provider:
+        """Raises Misconfigured as `provider_of` does, which is asked once for each."""
+        made = next((made for known, made in self._made if _same(known, spec)), None)
+        if made is None:
+            try:
+                made = provider_of(spec)
+            except Misconfigured as error:
+                made = error
+            self._made = [*self._made[1 - _REMEMBERED :], (spec, made)]
+        if isinstance(made, Misconfigured):
+            raise made
+        return made
+
+
+def _same(one: ProviderSpec, other: ProviderSpec) -> bool:
+    return (one.type, one.config) == (other.type, other.config)

@@ -30,8 +30,8 @@ class PodFiles:
         token = _read(self.token_file, "the ServiceAccount token")
         if audience is not None and audience not in _audiences(token):
             raise Misconfigured(
-                f"no ServiceAccount token for the audience {audience} is mounted: create the pod anew, so that the webhook "
-                "can add it"
+                f"no ServiceAccount token for the audience {audience} is mounted: create the pod anew, so that the "
+                "webhook can add it"
             )
         return token
 
