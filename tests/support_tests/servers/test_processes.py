@@ -1,11 +1,14 @@
 """Server processes: they start, fail and end in the open."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from servers.processes import ServerError, ServerProcess
+from support.waiting import eventually
 
 
 def test_early_end_shows_the_log(tmp_path: Path) -> None:
@@ -64,3 +67,29 @@ def test_only_the_given_environment_is_seen(tmp_path: Path, monkeypatch: pytest.
         process.wait_until(lambda: "end" in log.read_text(), 30)
     assert "OWN=1" in log.read_text()
     assert "HTTPS_PROXY" not in log.read_text()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux can tie a process to its parent")
+def test_program_dies_with_a_killed_parent(tmp_path: Path) -> None:
+    """A run of the tests that is killed leaves no server behind."""
+    log = tmp_path / "log"
+    script = (
+        "import pathlib, servers.processes as p\n"
+        f"s = p.ServerProcess(['sh', '-c', 'echo $$; exec sleep 60'], pathlib.Path({str(log)!r}))\n"
+        "s.start(); s.wait_until(lambda: s.log_tail().endswith('\\n'), 30); print('up', flush=True); input()\n"
+    )
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+    with subprocess.Popen(
+        [sys.executable, "-c", script], env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as parent:
+        assert parent.stdout is not None
+        assert parent.stdout.readline() == "up\n"
+        parent.kill()
+    eventually(lambda: not _runs(int(log.read_text())))
+
+
+def _runs(pid: int) -> bool:
+    try:
+        return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
