@@ -71,7 +71,7 @@ class OidcSettings:
         check=check_subject_template,
     )
     required_claims: Mapping[str, str] = setting("Claims that must have these values.", default={})
-    grant: Grant | None = setting(  # noqa: RUF009  # a field specifier, like attrs.field
+    grant: Grant | None = setting(
         "How a token is got: client_assertion (RFC 7523 section 2.2) and jwt_bearer (section 2.1) show the pod's "
         "ServiceAccount token, client_credentials a stored secret. Default: tokens of this provider are only checked.",
         default=None,
@@ -88,9 +88,7 @@ class OidcSettings:
         wanted="a client id of printable ASCII characters",
         check=partial(check_template, places=("namespace", "name")),
     )
-    client_secret: ClientSecret | None = setting(  # noqa: RUF009  # a field specifier, like attrs.field
-        "The client's secret, for client_credentials.", default=None
-    )
+    client_secret: ClientSecret | None = setting("The client's secret, for client_credentials.", default=None)
     scope: str | None = setting(
         "The scope to ask for, in which {audience} stands for the wanted audience.",
         default=None,

@@ -7,7 +7,7 @@ from aegis_idp.plugin import Plugin
 
 GROUP = "aegis.idp"
 
-_ANSWERS = (
+ANSWERS = (
     "settings",
     "makes_objects",
     "pod_needs",
@@ -45,7 +45,7 @@ def _load(entry: EntryPoint) -> Plugin[Any]:
         plugin = entry.load()
     except Exception as error:  # a plugin is foreign code: whatever it raises becomes one clear sentence
         raise PluginError(f"the plugin {entry.name} ({entry.value}) does not load: {error!r}") from error
-    missing = [name for name in _ANSWERS if not hasattr(plugin, name)]
+    missing = [name for name in ANSWERS if not hasattr(plugin, name)]
     if missing:
         raise PluginError(f"the plugin {entry.name} ({entry.value}) is no plugin: it lacks {', '.join(missing)}")
     return plugin  # type: ignore[no-any-return]  # an entry point's object has no static type; checked above
