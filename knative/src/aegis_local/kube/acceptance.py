@@ -17,10 +17,11 @@ _BLOCKING = ("FieldValueRequired", "FieldValueTooLong", "FieldValueTooMany", "Fi
 
 def judge(kind: Kind, new: Object, old: Object | None) -> None:
     """Refuse (422) an object that its kind does not allow; `old` is what is stored, None for a new one."""
-    errors = metadata_problems(new, kind) if old is None else immutable_problems(new, old)
+    errors = metadata_problems(new, kind) + ([] if old is None else immutable_problems(new, old))
     errors += validate(new, kind.schema)
     if kind.builtin:
-        errors = errors or builtin_checks.problems(new, old) or (crds.problems(new) if _is_crd(kind) else [])
+        errors += builtin_checks.problems(new, old)
+        errors = errors or (crds.problems(new) if _is_crd(kind) else [])
     elif any(error.reason in _BLOCKING for error in errors):
         errors.append(NOT_CHECKED)
     else:

@@ -6,7 +6,7 @@ from random import SystemRandom
 from aegis_local.kube import discovery, openapi, rbac
 from aegis_local.kube.authentication import Authenticator, impersonated
 from aegis_local.kube.decoding import conformed, parsed
-from aegis_local.kube.errors import ApiError, forbidden, method_not_allowed, no_such_path
+from aegis_local.kube.errors import ApiError, forbidden, method_not_allowed, no_such_path, not_acceptable
 from aegis_local.kube.handlers import Answer, Asked, Handlers
 from aegis_local.kube.kinds import Kind, Registry
 from aegis_local.kube.objects import Object
@@ -158,6 +158,7 @@ class Api:
             case "/.well-known/openid-configuration":
                 return Answer(200, self._issuer.discovery(), headers={"cache-control": "public, max-age=3600"})
             case "/openid/v1/jwks":
+                _require_accepted(asked, "application/jwk-set+json")
                 cached = {"cache-control": "public, max-age=3600"}
                 return Answer(200, self._issuer.jwks(), "application/jwk-set+json", headers=cached)
         body = self._discovered(path, asked)
@@ -186,6 +187,12 @@ class Api:
             case ["openapi", "v3", *rest]:
                 return openapi.document(kinds, "/".join(rest))
         return None
+
+
+def _require_accepted(asked: Asked, media: str) -> None:
+    accepted = {item.split(";")[0].strip() for item in asked.header("accept").split(",")}
+    if not accepted & {"", "*/*", "application/*", media}:
+        raise not_acceptable(media)
 
 
 def action_of(request: ResourceRequest) -> Action:

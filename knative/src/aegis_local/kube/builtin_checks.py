@@ -1,7 +1,7 @@
 """What single built-in kinds forbid beyond their schema. Pure."""
 
 from aegis_local.kube import webhook_configurations
-from aegis_local.kube.errors import FieldError, forbidden_value, invalid_value, required
+from aegis_local.kube.errors import FieldError, duplicate, forbidden_value, invalid_value, required
 from aegis_local.kube.objects import Object, at
 
 
@@ -11,7 +11,7 @@ def problems(obj: Object, old: Object | None) -> list[FieldError]:
         case "Pod":
             return _pod_problems(obj, old)
         case "RoleBinding" | "ClusterRoleBinding":
-            if old is not None and obj["roleRef"] != old["roleRef"]:
+            if old is not None and obj.get("roleRef") != old["roleRef"]:
                 return [invalid_value("roleRef", obj["roleRef"], "cannot change roleRef")]
             return []
         case "Role" | "ClusterRole":
@@ -35,24 +35,25 @@ def problems(obj: Object, old: Object | None) -> list[FieldError]:
 
 
 def _pod_problems(pod: Object, old: Object | None) -> list[FieldError]:
-    spec = pod["spec"]
-    errors = [] if spec.get("containers") else [required("spec.containers")]
+    spec = pod.get("spec") or {}
+    errors = [required("spec.containers")] if spec.get("containers") == [] else []
     seen: set[str] = set()
-    volumes = {volume["name"] for volume in spec.get("volumes") or ()}
+    volumes = {volume.get("name") for volume in spec.get("volumes") or ()}
     for key in ("containers", "initContainers"):
         for index, container in enumerate(spec.get(key) or ()):
             path = f"spec.{key}[{index}]"
             if not container.get("image"):
                 errors.append(required(f"{path}.image"))
-            if container["name"] in seen:
-                errors.append(
-                    FieldError("FieldValueDuplicate", f"{path}.name", f'Duplicate value: "{container["name"]}"')
-                )
-            seen.add(container["name"])
+            name = container.get("name", "")
+            if name in seen:
+                errors.append(duplicate(f"{path}.name", name))
+            seen.add(name)
             errors += [
-                FieldError("FieldValueNotFound", f"{path}.volumeMounts[{place}].name", f'Not found: "{mount["name"]}"')
+                FieldError(
+                    "FieldValueNotFound", f"{path}.volumeMounts[{place}].name", f'Not found: "{mount.get("name")}"'
+                )
                 for place, mount in enumerate(container.get("volumeMounts") or ())
-                if mount["name"] not in volumes
+                if mount.get("name") not in volumes
             ]
     if old is not None and _frozen_part(spec) != _frozen_part(old["spec"]):
         errors.append(
@@ -99,24 +100,23 @@ def _role_problems(role: Object) -> list[FieldError]:
 
 
 def _service_problems(service: Object) -> list[FieldError]:
-    spec = service["spec"]
+    spec = service.get("spec") or {}
     if spec.get("type") == "ExternalName" or spec.get("clusterIP") == "None":
         return []
     if not spec.get("ports"):
         return [required("spec.ports")]
     errors = []
     for index, port in enumerate(spec["ports"]):
-        if not 1 <= port["port"] <= 65535:
-            errors.append(
-                invalid_value(f"spec.ports[{index}].port", port["port"], "must be between 1 and 65535, inclusive")
-            )
+        number = port.get("port", 1)
+        if not 1 <= number <= 65535:
+            errors.append(invalid_value(f"spec.ports[{index}].port", number, "must be between 1 and 65535, inclusive"))
         if len(spec["ports"]) > 1 and not port.get("name"):
             errors.append(required(f"spec.ports[{index}].name"))
     return errors
 
 
 def _deployment_problems(deployment: Object) -> list[FieldError]:
-    spec = deployment["spec"]
+    spec = deployment.get("spec") or {}
     selector = at(spec, ("selector", "matchLabels")) or {}
     labels = at(spec, ("template", "metadata", "labels")) or {}
     if any(labels.get(key) != value for key, value in selector.items()):

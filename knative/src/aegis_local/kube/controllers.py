@@ -1,6 +1,7 @@
 """What a cluster's controllers do by themselves: namespaces, CRDs, and garbage collection by owner references."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from aegis_local.kube import crds
@@ -10,7 +11,7 @@ from aegis_local.kube.kinds import Kind, Registry
 from aegis_local.kube.objects import Object, at, metadata, name_of, namespace_of
 from aegis_local.kube.store import ChangedError, Collection, Event, Store
 from aegis_local.kube.users import controller
-from aegis_local.kube.writing import Write, Writer, is_released
+from aegis_local.kube.writing import Write, Writer, settled
 
 CRD_FINALIZER = "customresourcecleanup.apiextensions.k8s.io"
 _COLLECTOR = controller("generic-garbage-collector")
@@ -97,9 +98,7 @@ class Controllers:
         if not left and at(current, ("spec", "finalizers")):
             latest = self._current(_NAMESPACES, namespace) or current
             spec = {key: value for key, value in latest["spec"].items() if key != "finalizers"}
-            released = self._put(_NAMESPACES, {**latest, "spec": spec})
-            if released is not None and is_released(released):
-                self._store.delete(_NAMESPACES, released)
+            self._put(_NAMESPACES, {**latest, "spec": spec})
 
     async def _furnish(self, namespace: str) -> None:
         """Every namespace has a default ServiceAccount and the certificate that its pods trust."""
@@ -235,16 +234,12 @@ class Controllers:
 
     def _release(self, collection: Collection, obj: Object, finalizer: str) -> None:
         kept = [name for name in metadata(obj).get("finalizers") or () if name != finalizer]
-        released = self._put(collection, _with_metadata(obj, "finalizers", kept))
-        if released is not None and is_released(released):
-            self._store.delete(collection, released)
+        self._put(collection, _with_metadata(obj, "finalizers", kept))
 
-    def _put(self, collection: Collection, obj: Object) -> Object | None:
-        try:
-            return self._store.put(collection, obj, metadata(obj)["resourceVersion"])
-        except ChangedError:
-            # Whoever changed it made an event, which brings the controller back here.
-            return None
+    def _put(self, collection: Collection, obj: Object) -> None:
+        # Whoever else changed it made an event, which brings the controller back here.
+        with suppress(ChangedError):
+            settled(self._store, collection, obj, metadata(obj)["resourceVersion"])
 
 
 def _with_metadata(obj: Object, key: str, value: list[Any]) -> Object:

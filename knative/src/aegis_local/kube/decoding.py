@@ -7,9 +7,9 @@ import yaml
 
 from aegis_local.kube import protobuf
 from aegis_local.kube.builtin_defaults import with_builtin_defaults
-from aegis_local.kube.errors import ApiError, bad_request, unsupported_media_type
+from aegis_local.kube.errors import ApiError, bad_request, invalid, invalid_value, unsupported_media_type
 from aegis_local.kube.kinds import Kind
-from aegis_local.kube.objects import Object
+from aegis_local.kube.objects import Object, name_of
 from aegis_local.kube.schema_validation import type_of, validate
 from aegis_local.kube.structural import prune, with_defaults, without_nulls
 
@@ -51,6 +51,9 @@ def typed(value: Any, kind: Kind) -> Object:
     if not isinstance(value, dict):
         raise bad_request(f"the body holds a JSON {type_of(value)}; a {kind.kind} is an object")
     obj = {"apiVersion": kind.api_version, "kind": kind.kind, **value}
+    if obj["kind"] != kind.kind and not kind.builtin:
+        error = invalid_value("kind", obj["kind"], f"must be {kind.kind}")
+        raise invalid(kind.group, kind.kind, name_of(obj), [error])
     if obj["kind"] != kind.kind or not isinstance(obj["apiVersion"], str):
         raise bad_request(
             f"the object provided is unrecognized (must be of type {kind.kind}): "
@@ -107,6 +110,7 @@ def _unfit(kind: Kind, why: str) -> ApiError:
 
 
 def _shaped(obj: Object) -> Object:
-    """The customary order of the top fields, for people who read YAML."""
-    first = {key: obj[key] for key in ("apiVersion", "kind", "metadata") if key in obj}
+    """The customary order of the top fields, and no empty labels or the like in the metadata."""
+    meta = {key: value for key, value in obj["metadata"].items() if value not in ({}, [])}
+    first = {"apiVersion": obj["apiVersion"], "kind": obj["kind"], "metadata": meta}
     return first | {key: value for key, value in obj.items() if key not in first}

@@ -12,6 +12,7 @@ from aegis_local.kube.errors import (
     ApiError,
     FieldError,
     bad_request,
+    forbidden_value,
     invalid,
     method_not_allowed,
     not_found,
@@ -116,11 +117,18 @@ class Handlers:
     async def _patch(self, asked: Asked, write: Write) -> Answer:
         if media_type(asked.header("content-type")) == APPLY:
             return await self._apply(asked, write)
+        if asked.query.flag("force"):
+            detail = forbidden_value("force", "may not be specified for non-apply patch")
+            raise invalid("meta.k8s.io", "PatchOptions", "", [detail])
         patch = _patch_of(asked, write.kind)
         return self._object(asked, write, 200, await self._writer.patch(write, patch))
 
     async def _apply(self, asked: Asked, write: Write) -> Answer:
-        config = typed(parsed(asked.body, APPLY, (APPLY,)), write.kind)
+        body = parsed(asked.body, APPLY, (APPLY,))
+        for key in ("kind", "apiVersion"):
+            if isinstance(body, dict) and not body.get(key):
+                raise bad_request(f"error decoding YAML: Object '{key}' is missing in the applied configuration")
+        config = typed(body, write.kind)
         if not asked.query.text("fieldManager"):
             raise invalid("meta.k8s.io", "PatchOptions", "", [required("fieldManager", "is required for apply patch")])
         if metadata(config).get("managedFields"):

@@ -5,20 +5,13 @@ from random import Random
 
 from attrs import frozen
 
-from aegis_local.kube.errors import FieldError, bad_request, invalid_value, required
+from aegis_local.kube.errors import FieldError, bad_request, forbidden_value, invalid_value, required
 from aegis_local.kube.kinds import Kind
 from aegis_local.kube.objects import Object, metadata, name_of, namespace_of
 from aegis_local.kube.patches import same
 
-_SYSTEM_FIELDS = (
-    "uid",
-    "creationTimestamp",
-    "deletionTimestamp",
-    "deletionGracePeriodSeconds",
-    "selfLink",
-    "resourceVersion",
-    "generation",
-)
+_SERVER_SET = ("creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation", "selfLink")
+_SYSTEM_FIELDS = (*_SERVER_SET, "uid", "resourceVersion")
 # Kubernetes' alphabet for generated names: no vowels and no look-alikes.
 _ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
@@ -34,11 +27,12 @@ _SUBDOMAIN_RULE = (
 )
 _LABEL_RULE = (
     "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with "
-    "an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')"
+    "an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is "
+    "'[a-z0-9]([-a-z0-9]*[a-z0-9])?')"
 )
 _VALUE_RULE = (
-    "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with "
-    "an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is "
+    "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and "
+    "end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is "
     "'(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')"
 )
 
@@ -102,17 +96,11 @@ def changed(new: Object, old: Object, kind: Kind, subresource: str) -> Object:
     `subresource` is `status` or empty: each side of that line keeps the other's part.
     """
     before, after = metadata(old), dict(metadata(new))
-    for key in (
-        "uid",
-        "creationTimestamp",
-        "deletionTimestamp",
-        "deletionGracePeriodSeconds",
-        "generation",
-        "selfLink",
-    ):
+    for key in _SERVER_SET:
         after.pop(key, None)
         if key in before:
             after[key] = before[key]
+    after.setdefault("uid", before["uid"])
     if subresource == "status":
         managed = after.get("managedFields")
         kept = dict(before) if not kind.builtin else {**after}
@@ -154,7 +142,15 @@ def metadata_problems(obj: Object, kind: Kind) -> list[FieldError]:
             errors.append(invalid_value("metadata.labels", value, "must be no more than 63 characters"))
         elif not _LABEL_VALUE.fullmatch(value):
             errors.append(invalid_value("metadata.labels", value, _VALUE_RULE))
-    return errors + _annotation_problems(meta) + _finalizer_problems(meta)
+    return errors + _annotation_problems(meta) + _finalizer_problems(meta) + _owner_problems(meta)
+
+
+def _owner_problems(meta: Object) -> list[FieldError]:
+    controllers = [owner["name"] for owner in meta.get("ownerReferences") or () if owner.get("controller")]
+    if len(controllers) < 2:
+        return []
+    why = 'Only one reference can have Controller set to true. Found "true" in references for '
+    return [invalid_value("metadata.ownerReferences", meta["ownerReferences"], why + " and ".join(controllers))]
 
 
 def _annotation_problems(meta: Object) -> list[FieldError]:
@@ -191,9 +187,15 @@ def _name_problem(name: str, kind: Kind) -> str:
 
 
 def immutable_problems(new: Object, old: Object) -> list[FieldError]:
-    """An object keeps its identity."""
-    errors = []
-    for key in ("name", "namespace", "uid"):
-        if metadata(new).get(key) not in (None, metadata(old).get(key)):
-            errors.append(invalid_value(f"metadata.{key}", metadata(new)[key], "field is immutable"))
+    """An object keeps its identity, and takes no new finalizers once it is being deleted."""
+    errors = [
+        invalid_value(f"metadata.{key}", metadata(new)[key], "field is immutable")
+        for key in ("name", "namespace", "uid")
+        if metadata(new).get(key) not in (None, metadata(old).get(key))
+    ]
+    before, after = (metadata(obj).get("finalizers") or [] for obj in (old, new))
+    if metadata(old).get("deletionTimestamp") and (added := [name for name in after if name not in before]):
+        listed = ", ".join(f'"{name}"' for name in added)
+        why = "no new finalizers can be added if the object is being deleted, found new finalizers "
+        errors.append(forbidden_value("metadata.finalizers", f"{why}[]string{{{listed}}}"))
     return errors

@@ -104,7 +104,7 @@ def updated(live: Object, new: Object, manager: Manager, schema: Object, now: st
     """
     managers = _asked_managers(live, new)
     changed, removed = compare(without_managers(live), without_managers(new), schema)
-    changed = _outside(changed - _SYSTEM, unowned)
+    changed, removed = _outside(changed - _SYSTEM, unowned), _outside(removed, unowned)
     result = _loses(managers, manager, changed | removed)
     mine = result.get(manager)
     fields = _outside(((mine.fields if mine else frozenset()) - removed) | changed, unowned)
@@ -141,6 +141,7 @@ def applied(
     kept = frozenset(path[:length] for path in owners for length in range(1, len(path) + 1))
     merged = without(merged, (before.fields if before else frozenset()) - kept, schema) or {}
     changed, removed = compare(base, with_defaults(merged, schema) if base else merged, schema)
+    changed, removed = _outside(changed, unowned), _outside(removed, unowned)
     disputed = {
         other: owned.fields & changed
         for other, owned in managers.items()

@@ -137,13 +137,15 @@ def strategic_merge_patch(document: Any, patch: Any, schema: Object) -> Any:
     `$deleteFromPrimitiveList/FIELD`, `$setElementOrder/FIELD`) say the rest."""
     if not isinstance(patch, dict):
         return copied(patch)
-    if patch.get("$patch") == "replace":
-        return {key: copied(value) for key, value in patch.items() if key != "$patch"}
-    if patch.get("$patch") == "delete":
-        return {}
-    result = dict(document) if isinstance(document, dict) else {}
-    if "$retainKeys" in patch:
-        result = {key: value for key, value in result.items() if key in patch["$retainKeys"]}
+    if patch.get("$patch") in ("replace", "delete"):
+        wanted = patch if patch["$patch"] == "replace" else {}
+        return {key: copied(value) for key, value in wanted.items() if key != "$patch"}
+    return _directed(document if isinstance(document, dict) else {}, patch, schema)
+
+
+def _directed(document: Object, patch: Object, schema: Object) -> Object:
+    kept = patch.get("$retainKeys", document)
+    result = {key: value for key, value in document.items() if key in kept}
     for target, gone in _directives(patch, "$deleteFromPrimitiveList"):
         result[target] = [item for item in result.get(target) or [] if item not in gone]
     for key, value in patch.items():

@@ -16,7 +16,7 @@ from aegis_local.kube.errors import (
     too_large_resource_version,
 )
 from aegis_local.kube.kinds import Kind
-from aegis_local.kube.objects import Object, name_of, namespace_of
+from aegis_local.kube.objects import Object, metadata, name_of, namespace_of
 from aegis_local.kube.requests import Query
 from aegis_local.kube.selectors import Selector, field_selector, label_selector
 from aegis_local.kube.store import CompactedError, Event, Store
@@ -200,4 +200,10 @@ def seen_through(event: Event, selector: Selector) -> tuple[str, Object] | None:
     after = event.type != "DELETED" and selector(event.object)
     if after:
         return ("MODIFIED" if before else "ADDED"), event.object
-    return ("DELETED", {**event.object}) if before else None
+    if event.previous is None or not before:
+        return None
+    if event.type == "DELETED":
+        return "DELETED", event.object
+    # It left the selection: what the watcher last knew, at the revision of the change.
+    meta = {**metadata(event.previous), "resourceVersion": str(event.revision)}
+    return "DELETED", {**event.previous, "metadata": meta}

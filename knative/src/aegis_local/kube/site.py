@@ -17,7 +17,7 @@ from aegis_local.kube.api import Api
 from aegis_local.kube.errors import expired, internal
 from aegis_local.kube.handlers import Answer, Asked
 from aegis_local.kube.requests import Query
-from aegis_local.kube.store import Store
+from aegis_local.kube.store import Collection, Store
 from aegis_local.kube.watching import Watch, WatchStream
 
 _log = Logger()
@@ -43,9 +43,11 @@ class Watches:
             stream.fail(expired("The resourceVersion for the provided watch is too old.").status())
         return len(streams)
 
-    def end(self) -> None:
+    def end(self, collection: Collection | None = None) -> None:
+        """End all watches in order, or those of one collection."""
         for stream in list(self.streams):
-            stream.end()
+            if collection in (None, stream.collection):
+                stream.end()
 
 
 class ApiResource(Resource):

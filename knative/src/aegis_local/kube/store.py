@@ -108,7 +108,9 @@ class Store:
         return [event for event in self._history if event.revision > revision]
 
     def compact(self, revision: int | None = None) -> None:
-        """Forget the history up to `revision` (default: all of it)."""
+        """Forget the history before `revision`; without one, every revision that anybody has seen."""
+        if revision is None:
+            self.revision += 1
         self._compacted = max(self._compacted, min(revision or self.revision, self.revision))
         while self._history and self._history[0].revision <= self._compacted:
             self._history.popleft()

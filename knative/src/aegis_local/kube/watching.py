@@ -12,7 +12,7 @@ from aegis_local.kube.kinds import Kind
 from aegis_local.kube.objects import Object, namespace_of
 from aegis_local.kube.reading import WatchStart, seen_through
 from aegis_local.kube.selectors import Selector
-from aegis_local.kube.store import CompactedError, Event, Store
+from aegis_local.kube.store import Collection, CompactedError, Event, Store
 
 _BACKLOG = 10_000
 """Events that may wait for a client that does not read; then its watch ends, as in Kubernetes."""
@@ -57,6 +57,10 @@ class WatchStream:
         self._reactor = reactor
         self._bookmark_every = bookmark_every
         self._bookmark = reactor.callLater(bookmark_every, self._send_bookmark)
+
+    @property
+    def collection(self) -> Collection:
+        return self._watch.kind.collection
 
     def begin(self) -> None:
         """Send what the watch starts with; from then on events follow as they are stored."""

@@ -25,7 +25,7 @@ from aegis_local.kube.lifecycle import Birth, born, changed, named, received
 from aegis_local.kube.objects import Object, at, metadata, name_of, namespace_of, timestamp
 from aegis_local.kube.ownership import Manager, applied, updated, without_managers
 from aegis_local.kube.patches import same
-from aegis_local.kube.store import ChangedError, Store
+from aegis_local.kube.store import ChangedError, Collection, Store
 from aegis_local.kube.users import User
 
 _ATTEMPTS = 5
@@ -122,13 +122,21 @@ class Writer:
                 f"the name of the object ({name_of(wanted)}) does not match the name on the URL ({write.name})"
             )
         wanted = _in_namespace(wanted, write)
+        return await self.change(write, lambda current: self._replacing(write, wanted, current))
+
+    def _replacing(self, write: Write, wanted: Object, current: Object) -> Object:
+        """The body of a PUT, which names the object that it replaces."""
         kind = write.kind
         if not kind.builtin and not metadata(wanted).get("resourceVersion"):
-            error = FieldError(
-                "FieldValueInvalid", "metadata.resourceVersion", "Invalid value: 0x0: must be specified for an update"
+            text = "Invalid value: 0x0: must be specified for an update"
+            raise invalid(
+                kind.group, kind.kind, write.name, [FieldError("FieldValueInvalid", "metadata.resourceVersion", text)]
             )
-            raise invalid(kind.group, kind.kind, write.name, [error])
-        return await self.change(write, lambda current: wanted)
+        uid, own = metadata(wanted).get("uid"), metadata(current)["uid"]
+        if uid and uid != own:
+            why = f"Precondition failed: UID in precondition: {uid}, UID in object meta: {own}"
+            raise conflict(kind.group, kind.plural, write.name, why)
+        return wanted
 
     async def patch(self, write: Write, apply: Callable[[Object], Any]) -> Object:
         """Change the object by a patch: `apply` makes the new one from the current one."""
@@ -155,10 +163,6 @@ class Writer:
             asked = metadata(wanted).get("resourceVersion")
             if asked and asked != metadata(current)["resourceVersion"]:
                 raise conflict(kind.group, kind.plural, write.name)
-            uid, own = metadata(wanted).get("uid"), metadata(current)["uid"]
-            if uid and uid != own:
-                why = f"Precondition failed: UID in precondition: {uid}, UID in object meta: {own}"
-                raise conflict(kind.group, kind.plural, write.name, why)
             try:
                 return await self._replace(write, shown, wanted, track)
             except ChangedError:
@@ -181,9 +185,7 @@ class Writer:
         if write.dry_run:
             return wanted
         revision = metadata(current)["resourceVersion"]
-        stored = self._store.put(kind.collection, self._stored_form(kind, wanted), revision)
-        if metadata(stored).get("deletionTimestamp") and is_released(stored):
-            self._store.delete(kind.collection, stored)
+        stored = settled(self._store, kind.collection, self._stored_form(kind, wanted), revision)
         return self.presented(kind, stored)
 
     def _conform_update(self, write: Write, wanted: Object, current: Object) -> Object:
@@ -256,6 +258,13 @@ def is_released(obj: Object) -> bool:
     meta = metadata(obj)
     waiting = meta.get("finalizers") or (at(obj, ("spec", "finalizers")) if obj["kind"] == "Namespace" else None)
     return not waiting and not meta.get("deletionGracePeriodSeconds")
+
+
+def settled(store: Store, collection: Collection, obj: Object, revision: str) -> Object:
+    """Write an object over the one at `revision`, or remove it when its deletion waited for nothing but this write."""
+    if metadata(obj).get("deletionTimestamp") and is_released(obj):
+        return store.delete(collection, {**obj, "metadata": {**metadata(obj), "resourceVersion": revision}})
+    return store.put(collection, obj, revision)
 
 
 def _in_namespace(obj: Object, write: Write) -> Object:
