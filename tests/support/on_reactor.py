@@ -31,6 +31,10 @@ def on_reactor(work: Coroutine[Any, Any, T], seconds: float = 60.0) -> T:
 
     reactor.callWhenRunning(begin)
     reactor.run()
+    # `crash` leaves the threads of `deferToThread` behind, and the interpreter would wait for them for ever.
+    stop_threads = getattr(reactor, "_stopThreadPool")  # noqa: B009  # private, and not in the interface
+    if getattr(reactor, "threadpool", None) is not None:
+        stop_threads()
     result = results[0]
     if isinstance(result, Failure):
         result.raiseException()

@@ -1,7 +1,8 @@
 """The verbs of the Kubernetes API."""
 
 import json
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
 from typing import Any
 
 from attrs import field, frozen
@@ -83,7 +84,7 @@ class Api:
         kind = {"apiVersion": collection.resource.api_version, "kind": collection.resource.kind}
         return [{**kind, **item} for item in found["items"] or ()], found["metadata"]["resourceVersion"]
 
-    async def watch(self, collection: Collection, version: str) -> AsyncIterator[Object]:
+    async def watch(self, collection: Collection, version: str) -> AsyncGenerator[Object]:
         """The watch events after `version`, bookmarks included; ends when the server ends it."""
         params = {
             **collection.params(),
@@ -92,8 +93,9 @@ class Api:
             "resourceVersion": version,
             "timeoutSeconds": str(_WATCH_SECONDS),
         }
-        async for line in self.connection.lines(collection.path, params):
-            yield _object(json.loads(line))
+        async with aclosing(self.connection.lines(collection.path, params)) as lines:
+            async for line in lines:
+                yield _object(json.loads(line))
 
     async def apply(self, obj: Object) -> Object:
         """Server-side apply of any object, taking over the fields that it names."""

@@ -6,7 +6,7 @@
 import json
 import re
 from collections import deque
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from typing import Any
 
 from cryptography import x509
@@ -38,7 +38,7 @@ class _Trust:
         self._roots = trustRootFromCertificates([Certificate.loadPEM(_pem(found)) for found in certificates])
         self._own = PrivateCertificate.loadPEM(b"\n".join(access.certificate)) if access.certificate else None
 
-    def creatorForNetloc(self, hostname: bytes, port: int) -> Any:  # noqa: N802  # the name is Twisted's
+    def creatorForNetloc(self, hostname: bytes, port: int) -> Any:  # the name is Twisted's
         return optionsForClientTLS(hostname.decode(), trustRoot=self._roots, clientCertificate=self._own)
 
 
@@ -74,7 +74,7 @@ class Connection:
             raise refusal(response.code, content)
         return json.loads(content) if content else None
 
-    async def lines(self, path: str, params: Mapping[str, str]) -> AsyncIterator[bytes]:
+    async def lines(self, path: str, params: Mapping[str, str]) -> AsyncGenerator[bytes]:
         """The lines of an answer as they come, until the server ends it. Raises as `call` does."""
         response = await self._send("GET", path, params, None, JSON)
         if response.code != 200:
@@ -130,12 +130,12 @@ class _Lines(Protocol):
         self._ended = False
         self._waiting: Deferred[None] | None = None
 
-    def dataReceived(self, data: bytes) -> None:  # noqa: N802  # the name is Twisted's
+    def dataReceived(self, data: bytes) -> None:  # the name is Twisted's
         *lines, self._rest = (self._rest + data).split(b"\n")
         self._ready.extend(filter(None, lines))
         self._wake()
 
-    def connectionLost(self, reason: Failure = connectionDone) -> None:  # noqa: N802  # as above
+    def connectionLost(self, reason: Failure = connectionDone) -> None:  # as above
         self._ended = True
         self._wake()
 
@@ -149,7 +149,7 @@ class _Lines(Protocol):
     def abort(self) -> None:
         """End the answer, if it has not ended."""
         if not self._ended and self.transport is not None:
-            self.transport.abortConnection()  # type: ignore[attr-defined]  # the transport of a body has it; ITransport has not
+            self.transport.loseConnection()
 
     def _wake(self) -> None:
         if self._ready or self._ended:

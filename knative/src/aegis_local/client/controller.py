@@ -1,6 +1,6 @@
 """Work on what changed: level-triggered, one object at a time, again after a failure."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import NoReturn
 
 from twisted.internet.defer import Deferred
@@ -32,6 +32,11 @@ class Controller:
         if self._waiting is not None:
             waiting, self._waiting = self._waiting, None
             waiting.callback(None)
+
+    def wake_all(self, keys: Iterable[Key]) -> None:
+        """Have all of these reconciled soon: what they depend on has changed."""
+        for key in keys:
+            self.wake(key)
 
     async def run(self) -> NoReturn:
         """Run until cancelled."""

@@ -1,6 +1,7 @@
 """List and watch without end, and a cache of what came."""
 
 from collections.abc import Callable
+from contextlib import aclosing
 from typing import Literal, NoReturn, Protocol
 
 from twisted.logger import Logger
@@ -58,15 +59,18 @@ class Follow:
             await sleep(self._reactor, delay)
 
     async def _watch(self, version: str) -> None:
-        async for event in self._api.watch(self._collection, version):
-            obj = event["object"]
-            if event["type"] == "ERROR":
-                if obj.get("code") == 410:
-                    raise Expired
-                raise ApiRefused(obj.get("code", 500), obj.get("reason", ""), obj.get("message", ""))
-            if event["type"] != "BOOKMARK":
-                await self._follower.changed(event["type"], obj)
-            self._version = obj["metadata"]["resourceVersion"]
+        async with aclosing(self._api.watch(self._collection, version)) as events:
+            async for event in events:
+                await self._take(event["type"], event["object"])
+
+    async def _take(self, kind: Change | Literal["ERROR", "BOOKMARK"], obj: Object) -> None:
+        if kind == "ERROR":
+            if obj.get("code") == 410:
+                raise Expired
+            raise ApiRefused(obj.get("code", 500), obj.get("reason", ""), obj.get("message", ""))
+        if kind != "BOOKMARK":
+            await self._follower.changed(kind, obj)
+        self._version = obj["metadata"]["resourceVersion"]
 
 
 class Cache:

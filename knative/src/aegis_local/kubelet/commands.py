@@ -57,11 +57,12 @@ def kubeconfig_of(container: Object, pod: Object, around: Surroundings) -> str |
 def command_of(container: Object, pod: Object, data: Data, around: Surroundings) -> Command:
     """What a container runs. Raises environment.Missing."""
     mounts = mount_folders(container, around.volumes)
-    variables = {**_given(container, pod, around), **variables_of(container, pod, data)}
-    argv = [expanded(part, variables) for part in program(container, around.proxy).argv]
+    declared = variables_of(container, pod, data)
+    argv = [expanded(part, declared) for part in program(container, around.proxy).argv]
     return Command(
         argv=tuple(rewritten_argument(part, around.ports, mounts) for part in argv),
-        env={name: rewritten_variable(name, value, around.ports, mounts) for name, value in variables.items()},
+        env=_given(container, pod, around)
+        | {name: rewritten_variable(name, value, around.ports, mounts) for name, value in declared.items()},
     )
 
 
@@ -70,6 +71,7 @@ def _given(container: Object, pod: Object, around: Surroundings) -> dict[str, st
     given = {
         "PATH": around.path,
         "HOME": str(work_folder(around, container)),
+        "TMPDIR": mount_folders(container, around.volumes).get("/tmp", str(work_folder(around, container))),  # noqa: S108
         "HOSTNAME": pod["metadata"]["name"],
         "LANG": "C.UTF-8",
         "KUBERNETES_SERVICE_HOST": around.api_host,
@@ -82,6 +84,8 @@ def _given(container: Object, pod: Object, around: Surroundings) -> dict[str, st
         given["AEGIS_CONNECT_TO_FILE"] = str(around.connect_to)
         given["AEGIS_NAMESPACE"] = pod["metadata"]["namespace"]
         given |= {"AEGIS_KUBECONFIG": given["KUBECONFIG"]} if "KUBECONFIG" in given else {}
-    elif first := next((port["containerPort"] for port in container.get("ports") or ()), None):
-        given["PORT"] = str(first)
-    return given
+        return given
+    if first := next((port["containerPort"] for port in container.get("ports") or ()), None):
+        given["PORT"] = str(around.ports[first])
+    # Servers that ask where to listen listen on loopback: here nothing else is the pod's own.
+    return given | {"HOST": "127.0.0.1"}

@@ -14,6 +14,8 @@ from aegis_local.tasks import Tasks, sleep
 
 _FIRST_BACKOFF, _LONGEST_BACKOFF, _BACKOFF_RESET = 0.5, 30.0, 60.0
 _CONFIG_RETRY = 1.0
+# The kubelet asks once per second at most; here a start is waited for by a person.
+_EAGER_PERIOD = 0.2
 
 
 @frozen
@@ -174,13 +176,14 @@ class Container:
             beside.cancel()
 
     async def _passes(self, probe: Probe, command: Command) -> bool:
-        """Ask until the answer is yes (True) or was no too often (False)."""
+        """Ask until the answer is yes (True) or the time for all failures that may be is over (False)."""
         await sleep(self._reactor, probe.initial_delay)
-        for _ in range(probe.failures):
-            if await self._holds(probe, command):
-                return True
-            await sleep(self._reactor, probe.period)
-        return False
+        deadline = self._reactor.seconds() + probe.failures * probe.period
+        while not await self._holds(probe, command):
+            if self._reactor.seconds() > deadline:
+                return False
+            await sleep(self._reactor, min(probe.period, _EAGER_PERIOD))
+        return True
 
     async def _liveness(self, probe: Probe, command: Command) -> None:
         await sleep(self._reactor, probe.initial_delay)
@@ -199,7 +202,7 @@ class Container:
             last = holds
             if streak >= (probe.successes if holds else probe.failures):
                 self._set_ready(holds)
-            await sleep(self._reactor, probe.period)
+            await sleep(self._reactor, probe.period if self.ready else min(probe.period, _EAGER_PERIOD))
 
     async def _holds(self, probe: Probe, command: Command) -> bool:
         async def run(argv: tuple[str, ...]) -> Exit:

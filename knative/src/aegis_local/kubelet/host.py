@@ -35,6 +35,6 @@ class Host:
         """Where a container's output goes; it stays after the pod."""
         return self.state / "logs" / f"{namespace}_{pod}_{container}.log"
 
-    def pod_folder(self, namespace: str, pod: str, uid: str) -> Path:
-        """A pod's volumes and working folders; it goes with the pod."""
-        return self.state / "pods" / f"{namespace}_{pod}_{uid}"
+    def pod_folder(self, uid: str) -> Path:
+        """A pod's volumes and working folders; it goes with the pod. Short, for servers put Unix sockets there."""
+        return self.state / "pods" / uid[:8]

@@ -49,8 +49,7 @@ class PodLife:
         self._tasks = Tasks()
         self._stopping = False
         self._trouble = ""
-        metadata = pod["metadata"]
-        self._folder = host.pod_folder(metadata["namespace"], metadata["name"], metadata["uid"])
+        self._folder = host.pod_folder(pod["metadata"]["uid"])
         self._tokens = TokenKeeper(host.api, pod, time.time)
         self._around = Surroundings(
             ports=self.ports,

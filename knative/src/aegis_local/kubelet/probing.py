@@ -93,7 +93,7 @@ def _question(
 class _AnyCertificate:
     """The kubelet does not verify certificates of probes: it asks whether something serves, not who."""
 
-    def creatorForNetloc(self, hostname: bytes, port: int) -> Any:  # noqa: N802  # the name is Twisted's
+    def creatorForNetloc(self, hostname: bytes, port: int) -> Any:  # the name is Twisted's
         return _AnyClientTLS(hostname, port)
 
 
@@ -101,7 +101,7 @@ class _AnyClientTLS:
     def __init__(self, hostname: bytes, port: int) -> None:
         self._context = CertificateOptions(verify=False).getContext()
 
-    def clientConnectionForTLS(self, protocol: Any) -> Any:  # noqa: N802  # as above
+    def clientConnectionForTLS(self, protocol: Any) -> Any:  # as above
         from OpenSSL.SSL import Connection
 
         return Connection(self._context, None)

@@ -51,10 +51,10 @@ class ProcessGroup(ProcessProtocol):
         self.pid = 0
         self.exit: Exit | None = None
 
-    def connectionMade(self) -> None:  # noqa: N802  # the name is Twisted's
+    def connectionMade(self) -> None:  # the name is Twisted's
         self.pid = cast(IProcessTransport, self.transport).pid
 
-    def processExited(self, reason: Failure) -> None:  # noqa: N802  # as above
+    def processExited(self, reason: Failure) -> None:  # as above
         # What the program leaves behind goes with it, as in a container.
         self.signal(signal.SIGKILL)
         self.exit = exit_of(reason)
