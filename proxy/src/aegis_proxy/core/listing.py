@@ -109,8 +109,7 @@ class Listing:
             case Broke(reason):
                 self._is_good(now)
                 return [Note(f"no answer: {reason}"), *self._retry(roll)]
-            case Answered():
-                return self._answered(event, roll)
+        return self._answered(event, roll)
 
     # What to do next.
 
