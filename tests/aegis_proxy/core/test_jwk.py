@@ -281,6 +281,7 @@ def pair(r: int, s: int, size: int = 32) -> bytes:
         pytest.param(GOOD[:63], id="J12-63-bytes"),
         pytest.param(GOOD + b"\0", id="J12-65-bytes"),
         pytest.param(b"\0" + GOOD, id="J12-65-bytes-in-front"),
+        pytest.param(GOOD[:32] + b"\0" + GOOD[32:], id="J12-65-bytes-s-padded"),
         pytest.param(GOOD + GOOD, id="J12-twice"),
         pytest.param(P256.private.sign(DATA, ec.ECDSA(SHA256())), id="J12-DER"),
         pytest.param(pair(*decode_dss_signature(P256.private.sign(DATA, ec.ECDSA(SHA384())))), id="J12-other-hash"),
@@ -289,6 +290,13 @@ def pair(r: int, s: int, size: int = 32) -> bytes:
 def test_another_ecdsa_form_is_no_signature(signature: bytes) -> None:
     """An ECDSA signature is r and s in full length, each between 0 and the order of the curve."""
     assert not key(P256.jwk()).verify(DATA, signature, "ES256")
+
+
+def test_a_leading_zero_of_s_is_not_left_out() -> None:
+    """J12: an s that would fit in 31 bytes still has 32 (RFC 7518 section 3.4)."""
+    short = next(found for found in (P256.sign(DATA) for _ in range(100_000)) if found[32] == 0)
+    assert key(P256.jwk()).verify(DATA, short, "ES256")
+    assert not key(P256.jwk()).verify(DATA, short[:32] + short[33:], "ES256")
 
 
 def test_the_samples_of_ecdsa_start_from_a_good_one() -> None:

@@ -46,7 +46,7 @@ def test_j09_j41_other_authorities_empty_the_cache() -> None:
     cache, other = filled(*TOKENS), dict(KNOWN)
     assert cache.get(TOKENS[0], other, NOW) is None
     cache.put(TOKENS[1], verify(TOKENS[1], other, NOW), other)
-    assert len(cache) == 1
+    assert (len(cache), cache.bytes_held) == (1, filled(TOKENS[1]).bytes_held)
     assert cache.get(TOKENS[0], other, NOW) is None
     assert cache.get(TOKENS[1], KNOWN, NOW) is None
     assert cache.get(TOKENS[1], other, NOW)
