@@ -11,7 +11,7 @@ from aegis_reconcile.asking import Asker
 from aegis_reconcile.cluster import TryAgain
 from aegis_reconcile.events import Work
 from aegis_reconcile.function import answer
-from aegis_reconcile.kube import KubeCluster, api_server, connect
+from aegis_reconcile.kube import KubeCluster, connect
 from aegis_reconcile.reconciler import Later, Reconciler
 
 _PROVIDER_SECONDS = 5.0
@@ -33,9 +33,9 @@ def _work(work: Work) -> Later | None:
 @cache
 def _reconciler() -> Reconciler:
     """Made at the first event and not at import, so that each worker process has connections of its own."""
-    client = connect(os.environ)
-    http = BlockingHttp(api_server(client), seconds=_PROVIDER_SECONDS)
-    return Reconciler(KubeCluster(client), Asker(http), _now)
+    cluster = KubeCluster(lambda: connect(os.environ))
+    http = BlockingHttp(cluster.api_server(), seconds=_PROVIDER_SECONDS)
+    return Reconciler(cluster, Asker(http), _now)
 
 
 def _now() -> str:

@@ -46,33 +46,35 @@ def connect(environment: Mapping[str, str]) -> kubernetes.ApiClient:
     return kubernetes.ApiClient(configuration)
 
 
-def api_server(client: kubernetes.ApiClient) -> ApiServer:
-    """The API server as plugins may call it: with this function's own token."""
-    configuration = client.configuration
-
-    def token() -> Secret:
-        header = _credentials(configuration).get("authorization", "")
-        scheme, _, value = header.partition(" ")
-        if scheme.lower() != "bearer" or not value:
-            raise Misconfigured(
-                "this function has no token of its own for the API server (a client certificate is none)"
-            )
-        return Secret(value)
-
-    return ApiServer(configuration.host, token, configuration.ssl_ca_cert)
-
-
-def _credentials(configuration: kubernetes.Configuration) -> dict[str, str]:
-    """The request headers that say who we are; the token is read again when it is due."""
-    settings: list[Any] = list(configuration.auth_settings().values())
-    return {item["key"]: item["value"] for item in settings if item["in"] == "header" and item["value"]}
-
-
 @define
 class KubeCluster:
-    """`cluster.Cluster` on a real API server."""
+    """`cluster.Cluster` on a real API server. Threads may share it.
 
-    client: kubernetes.ApiClient = field(repr=False)
+    `connect` makes a client; it does so again where the API server no longer knows the token, for the library reads the
+    token file of a kubeconfig but once.
+    """
+
+    _connect: Callable[[], kubernetes.ApiClient] = field(repr=False)
+    _client: kubernetes.ApiClient = field(init=False, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._client = self._connect()
+
+    def api_server(self) -> ApiServer:
+        """The API server as plugins may call it: with this function's own token."""
+        configuration = self._client.configuration
+        return ApiServer(configuration.host, self._token, configuration.ssl_ca_cert)
+
+    def _token(self) -> Secret:
+        scheme, _, token = self._credentials().get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not token:
+            raise Misconfigured("this function has no token for the API server (a client certificate is none)")
+        return Secret(token)
+
+    def _credentials(self) -> dict[str, str]:
+        """The request headers that say who we are; the token of a pod is read again when it is due."""
+        settings: list[Any] = list(self._client.configuration.auth_settings().values())
+        return {item["key"]: item["value"] for item in settings if item["in"] == "header" and item["value"]}
 
     def get(self, key: Key) -> Object | None:
         return self._call("GET", _path(key.resource, key.namespace, key.name), missing_is_none=True)
@@ -125,14 +127,14 @@ class KubeCluster:
         missing_is_none: bool = False,
     ) -> dict[str, Any] | None:
         asked = {name: value for name, value in query.items() if value}
-        url = self.client.configuration.host + path + (f"?{urlencode(asked)}" if asked else "")
+        url = self._client.configuration.host + path + (f"?{urlencode(asked)}" if asked else "")
         headers = {"accept": _JSON} | ({"content-type": content_type} if content_type else {})
         try:
-            response = self.client.rest_client.pool_manager.request(
+            response = self._client.rest_client.pool_manager.request(
                 method,
                 url,
                 body=None if body is None else json.dumps(body).encode(),
-                headers={**headers, **_credentials(self.client.configuration)},
+                headers={**headers, **self._credentials()},
                 timeout=_TIMEOUT,
                 retries=False,
                 redirect=False,
@@ -141,6 +143,8 @@ class KubeCluster:
             raise TryAgain(f"{method} {path}: no answer of the API server ({type(error).__name__})") from error
         if response.status == 404 and missing_is_none:
             return None
+        if response.status == 401:
+            self._client = self._connect()
         return _read(f"{method} {path}", response)
 
 

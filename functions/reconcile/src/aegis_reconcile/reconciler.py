@@ -20,6 +20,7 @@ from aegis_reconcile.objects import (
     IDENTITY,
     IDENTITY_PROVIDER,
     INGRESS_POLICY,
+    POD,
     Key,
     Object,
     Resource,
@@ -80,7 +81,7 @@ class Reconciler:
         except TryAgain as error:
             return Later(str(error), error.retry_after)
         except Rejected as error:
-            _log.error("%s: %s", work, error)
+            _log.error("%s: %s", "the tick" if isinstance(work, Everything) else work.key, error)
             return None
         return _first(left)
 
@@ -108,16 +109,15 @@ class Reconciler:
     def _after_event(self, key: Key) -> list[Left]:
         if key.resource == INGRESS_POLICY:
             return [self._attempt(key, partial(self._policy, key, False))]
+        rights = partial(self._attempt, key.namespace, partial(self._rights, key.namespace))
+        if key.resource == POD:
+            return [rights()]
         document = self.cluster.get(key)
-        if key.resource in (IDENTITY_PROVIDER, CLUSTER_IDENTITY_PROVIDER):
+        if key.resource != IDENTITY:
             return self._after_provider_event(key, document)
-        left: list[Left] = []
-        if key.resource == IDENTITY and document is not None:
-            left.append(self._attempt(key, partial(self._identity, key, False)))
-        # Of a pod all changes count; of an Identity those of its spec, which names the provider that proxies read.
-        if key.resource != IDENTITY or document is None or not seen(document):
-            left.append(self._attempt(key.namespace, partial(self._rights, key.namespace)))
-        return left
+        left = [self._attempt(key, partial(self._identity, key, False))]
+        # A change of the spec may name another provider for proxies to read.
+        return left if document is not None and seen(document) else [*left, rights()]
 
     def _after_provider_event(self, key: Key, document: Object | None) -> list[Left]:
         """The provider, and all that hangs on it. Our own status write comes back here, settled: nothing to do."""
