@@ -107,7 +107,7 @@ def test_k01_an_absent_server_is_asked_again_with_growing_delays() -> None:
     """For a minute nobody answers; then the first list is at most one delay away."""
     dialogue = Dialogue()
     dialogue.say(Started())
-    delays = []
+    delays: list[float] = []
     while sum(delays) < 60:
         delays.append(waited(dialogue.say(Broke("refused"))))
         assert dialogue.say(Woke(), after=delays[-1]) == [List()]

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import TimeoutError as DeadlinePassed
 from twisted.internet.interfaces import IReactorTime
 
 from aegis_idp.errors import Misconfigured, Unavailable
@@ -77,7 +78,7 @@ async def within(clock: IReactorTime, where: str, work: "Deferred[Response]") ->
         return await work.addTimeout(DEADLINE, clock)
     except (Unavailable, CancelledError):
         raise
-    except TimeoutError:
+    except DeadlinePassed:
         raise Unavailable(f"{where}: no answer within {DEADLINE:g} s") from None
     except Exception as error:  # noqa: BLE001  # of many libraries: TLS, names, sockets, HTTP
         raise Unavailable(f"{where}: no answer ({explained(error)})") from None

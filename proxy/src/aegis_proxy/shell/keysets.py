@@ -7,6 +7,7 @@ from random import Random
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import TimeoutError as DeadlinePassed
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.python.failure import Failure
 
@@ -163,9 +164,9 @@ class TrustKeeper:
     def _failed(self, failure: Failure) -> None:
         if self._stopped and failure.check(CancelledError):
             return
-        failure.trap(ProviderError, PluginDefect, KeySetError, TimeoutError)
+        failure.trap(ProviderError, PluginDefect, KeySetError, DeadlinePassed)
         error = failure.value
-        self.problem = f"no answer within {_ROUND_DEADLINE:g} s" if isinstance(error, TimeoutError) else str(error)
+        self.problem = f"no answer within {_ROUND_DEADLINE:g} s" if isinstance(error, DeadlinePassed) else str(error)
         self._note_failure(getattr(error, "retry_after", None) if isinstance(error, Unavailable) else None)
 
     def _broken(self, failure: Failure) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from attrs import define, field, frozen
 from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import TimeoutError as DeadlinePassed
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.python.failure import Failure
 
@@ -235,7 +236,7 @@ class TokenSource:
 
 def _reason(error: BaseException | None) -> tuple[str, str]:
     """What to count a failure as, and what to say of it."""
-    if isinstance(error, TimeoutError):
+    if isinstance(error, DeadlinePassed):
         return "unavailable", f"the provider did not answer within {_DEADLINE:g} s"
     if isinstance(error, WrongToken):
         return "wrong", f"{error}; check the provider's settings"

@@ -6,6 +6,7 @@ from random import Random
 from typing import Any, Protocol
 
 from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import TimeoutError as DeadlinePassed
 from twisted.internet.interfaces import IDelayedCall
 from twisted.python.failure import Failure
 
@@ -150,7 +151,7 @@ class Watcher:
         ).addTimeout(_ANSWER_DEADLINE, self._reactor)
         try:
             answer = await head
-        except TimeoutError:
+        except DeadlinePassed:
             return Broke(f"no answer within {_ANSWER_DEADLINE:g} s")
         if answer.status != 200:
             return _refusal(answer)
@@ -173,7 +174,7 @@ def _refusal(answer: Any) -> Answered:
 
 def _event_of(failure: Failure, on_deadline: Event) -> Event:
     """A failed call as an event; whatever went wrong, the next attempt follows."""
-    if failure.check(TimeoutError):
+    if failure.check(DeadlinePassed):
         return on_deadline
     if failure.check(CancelledError):
         return Broke("given up")
