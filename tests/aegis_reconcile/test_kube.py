@@ -10,7 +10,7 @@ from aegis_idp.errors import Misconfigured
 from aegis_reconcile.cluster import ClusterError, Conflict, Rejected, TryAgain
 from aegis_reconcile.kube import KubeCluster, connect
 from aegis_reconcile.objects import CLUSTER_ROLE, IDENTITY, POD, ROLE, Key
-from support.scripted_api import ScriptedApi
+from support.scripted_kubernetes import ScriptedKubernetes
 
 KEY = Key(IDENTITY, "shop", "cart")
 BODY = {"apiVersion": "v", "kind": "k", "metadata": {"name": "cart", "namespace": "shop"}}
@@ -18,20 +18,20 @@ PATH = "/apis/aegis.aegisproxy.io/v1/namespaces/shop/identities"
 
 
 @pytest.fixture
-def api() -> Iterator[ScriptedApi]:
-    with ScriptedApi() as server:
+def api() -> Iterator[ScriptedKubernetes]:
+    with ScriptedKubernetes() as server:
         yield server
 
 
 @pytest.fixture
-def cluster(api: ScriptedApi, tmp_path: Path) -> KubeCluster:
+def cluster(api: ScriptedKubernetes, tmp_path: Path) -> KubeCluster:
     """A client whose token lies in a file, which a test may change."""
     (tmp_path / "token").write_text("t1")
     (tmp_path / "kubeconfig").write_text(api.kubeconfig({"tokenFile": str(tmp_path / "token")}))
     return KubeCluster(lambda: connect({"KUBECONFIG": str(tmp_path / "kubeconfig")}))
 
 
-def test_get_reads_one_object_or_none(api: ScriptedApi, cluster: KubeCluster) -> None:
+def test_get_reads_one_object_or_none(api: ScriptedKubernetes, cluster: KubeCluster) -> None:
     """An object that is not there is None; the token goes along."""
     api.will_answer(200, {"kind": "Identity"})
     assert cluster.get(KEY) == {"kind": "Identity"}
@@ -43,7 +43,7 @@ def test_get_reads_one_object_or_none(api: ScriptedApi, cluster: KubeCluster) ->
     assert api.asked[0].headers["authorization"] == "Bearer t1"
 
 
-def test_list_reads_all_pages_and_names_the_kind(api: ScriptedApi, cluster: KubeCluster) -> None:
+def test_list_reads_all_pages_and_names_the_kind(api: ScriptedKubernetes, cluster: KubeCluster) -> None:
     """Items of built-in kinds do not say what they are: the reader is told."""
     api.will_answer(200, {"items": [{"metadata": {"name": "a"}}], "metadata": {"continue": "next"}})
     api.will_answer(200, {"items": [{"metadata": {"name": "b"}}], "metadata": {}})
@@ -61,7 +61,7 @@ def test_list_reads_all_pages_and_names_the_kind(api: ScriptedApi, cluster: Kube
     assert "labelSelector" not in api.asked[-1].query
 
 
-def test_writes_are_said_as_kubernetes_wants_them(api: ScriptedApi, cluster: KubeCluster) -> None:
+def test_writes_are_said_as_kubernetes_wants_them(api: ScriptedKubernetes, cluster: KubeCluster) -> None:
     """One field manager; apply is forced; metadata is merged; a delete is of one uid."""
     for _ in range(5):
         api.will_answer(200, {"done": True})
@@ -85,7 +85,7 @@ def test_writes_are_said_as_kubernetes_wants_them(api: ScriptedApi, cluster: Kub
     assert api.asked[4].body == {"preconditions": {"uid": "u1"}, "propagationPolicy": "Background"}
 
 
-def test_delete_of_what_is_gone_is_success(api: ScriptedApi, cluster: KubeCluster) -> None:
+def test_delete_of_what_is_gone_is_success(api: ScriptedKubernetes, cluster: KubeCluster) -> None:
     """Somebody was quicker."""
     cluster.delete(KEY, "u1")
     assert len(api.asked) == 1
@@ -109,7 +109,7 @@ def test_delete_of_what_is_gone_is_success(api: ScriptedApi, cluster: KubeCluste
     ],
 )
 def test_answers_become_what_a_caller_can_do(
-    api: ScriptedApi, cluster: KubeCluster, status: int, error: type[ClusterError]
+    api: ScriptedKubernetes, cluster: KubeCluster, status: int, error: type[ClusterError]
 ) -> None:
     """Read again, try again, or give up: the server's own words are in the text."""
     api.will_answer(status, {"message": "the server's own words"})
@@ -119,7 +119,7 @@ def test_answers_become_what_a_caller_can_do(
     assert f"{status}: the server's own words" in str(caught.value)
 
 
-def test_kind_that_is_not_there_is_refused(api: ScriptedApi, cluster: KubeCluster) -> None:
+def test_kind_that_is_not_there_is_refused(api: ScriptedKubernetes, cluster: KubeCluster) -> None:
     """A collection that answers 404 is a CRD that is missing, or a namespace that is."""
     for ask in (lambda: cluster.list(IDENTITY), lambda: cluster.create(IDENTITY, BODY)):
         with pytest.raises(Rejected):
@@ -128,7 +128,7 @@ def test_kind_that_is_not_there_is_refused(api: ScriptedApi, cluster: KubeCluste
 
 @pytest.mark.parametrize(("header", "seconds"), [("3", 3.0), ("soon", None), ("", None), ("99999999", None)])
 def test_wait_that_the_server_asks_for_is_kept(
-    api: ScriptedApi, cluster: KubeCluster, header: str, seconds: float | None
+    api: ScriptedKubernetes, cluster: KubeCluster, header: str, seconds: float | None
 ) -> None:
     """Retry-After in seconds goes along with the error."""
     api.will_answer(429, {}, Retry_After=header)
@@ -138,7 +138,7 @@ def test_wait_that_the_server_asks_for_is_kept(
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[]"])
-def test_answer_that_is_no_object_is_tried_again(api: ScriptedApi, cluster: KubeCluster, body: bytes) -> None:
+def test_answer_that_is_no_object_is_tried_again(api: ScriptedKubernetes, cluster: KubeCluster, body: bytes) -> None:
     """A page of something in between is no answer."""
     api.will_answer(200, body)
     with pytest.raises(TryAgain):
@@ -150,14 +150,14 @@ def test_answer_that_is_no_object_is_tried_again(api: ScriptedApi, cluster: Kube
 
 def test_no_answer_is_tried_again(tmp_path: Path) -> None:
     """A server that is not there, and a token file that went away, may both come back."""
-    with ScriptedApi() as api:
+    with ScriptedKubernetes() as api:
         (tmp_path / "kubeconfig").write_text(api.kubeconfig({"token": "t1"}))
         cluster = KubeCluster(lambda: connect({"KUBECONFIG": str(tmp_path / "kubeconfig")}))
     with pytest.raises(TryAgain, match="no answer of the API server"):
         cluster.get(KEY)
 
 
-def test_token_that_ran_out_is_read_again(api: ScriptedApi, cluster: KubeCluster, tmp_path: Path) -> None:
+def test_token_that_ran_out_is_read_again(api: ScriptedKubernetes, cluster: KubeCluster, tmp_path: Path) -> None:
     """After a 401 the next call goes out with the token of the day."""
     api.will_answer(401, {})
     with pytest.raises(TryAgain):
@@ -171,7 +171,7 @@ def test_token_that_ran_out_is_read_again(api: ScriptedApi, cluster: KubeCluster
 
 
 def test_plugins_call_the_api_server_with_the_functions_own_token(
-    api: ScriptedApi, cluster: KubeCluster, tmp_path: Path
+    api: ScriptedKubernetes, cluster: KubeCluster, tmp_path: Path
 ) -> None:
     """The token is handed over as a Secret; a client certificate is none."""
     server = cluster.api_server()
