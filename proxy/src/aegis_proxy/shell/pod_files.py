@@ -16,17 +16,17 @@ _LARGEST = 64 * 1024
 
 @frozen
 class PodFiles:
-    """`token_file` is the main projected token; `folder` holds the rest as `aegis_idp.mounts` lays it out."""
+    """`token_file` is the main projected token, beside which lie those for other audiences (see `aegis_idp.mounts`)."""
 
     token_file: Path | None
-    folder: Path
+    secrets_dir: Path
 
     def token(self, audience: str | None) -> Secret:
         """The token for `audience`, which may be the main one; None: the main one. Raises Misconfigured."""
-        if audience is not None and (path := self.folder / mounts.token_file(audience)).exists():
-            return _read(path, f"the ServiceAccount token for the audience {audience}")
         if self.token_file is None:
             raise Misconfigured("no ServiceAccount token is mounted: give its path with --token-file")
+        if audience is not None and (other := self.token_file.parent / mounts.token_file(audience)).is_file():
+            return _read(other, f"the ServiceAccount token for the audience {audience}")
         token = _read(self.token_file, "the ServiceAccount token")
         if audience is not None and audience not in _audiences(token):
             raise Misconfigured(
@@ -36,7 +36,7 @@ class PodFiles:
         return token
 
     def secret(self, key: SecretKey) -> Secret:
-        return _read(self.folder / mounts.secret_file(key), f"the key {key.key} of the Secret {key.name}")
+        return _read(self.secrets_dir / mounts.secret_file(key), f"the key {key.key} of the Secret {key.name}")
 
 
 def _audiences(token: Secret) -> list[object]:
