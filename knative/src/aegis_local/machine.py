@@ -60,7 +60,6 @@ class Machine:
         self._tasks = Tasks()
         self._groups = ProcessGroups(reactor)
         self._caches: dict[Resource, Cache] = {}
-        self._network: Network | None = None
         self._closers: list[Callable[[], None]] = []
 
     async def start(self, manifests: Path, *, port: int = 0) -> None:
@@ -122,7 +121,7 @@ class Machine:
         )
         pods, services, deployments = (self._follow(found) for found in (PODS, SERVICES, DEPLOYMENTS))
         self.node = Node(self.host, pods)
-        self._network = Network(self.host.connect_to, services, pods, self.node.local_port)
+        self.network = Network(self.host.connect_to, services, pods, self.node.local_port)
         self._start("pods", self.node.controller.run())
         self._start("deployments", Deployments(self.reactor, self.api, deployments, pods).controller.run())
 
@@ -151,9 +150,7 @@ class Machine:
         self._tasks.start(name, work)
 
     def _resolve(self, namespace: str, service: str, port: int) -> tuple[str, int]:
-        if self._network is None:
-            raise LookupError("no Service is served yet")
-        return self._network.resolve(namespace, service, port)
+        return self.network.resolve(namespace, service, port)
 
     async def _established(self, crd: Object) -> None:
         spec = crd["spec"]

@@ -12,8 +12,7 @@ class Reactor(
     interfaces.IReactorProcess,
     interfaces.IReactorTCP,
     interfaces.IReactorSSL,
-    interfaces.IReactorFromThreads,
-    interfaces.IReactorInThreads,
+    interfaces.IReactorThreads,
     Interface,
 ):
     """Twisted's usual reactor on a Unix."""

@@ -82,7 +82,6 @@ def _given(container: Object, pod: Object, around: Surroundings) -> dict[str, st
         given["KUBECONFIG"] = str(kubeconfig_file(around, container))
     if container["name"] == PROXY_CONTAINER:
         given["AEGIS_CONNECT_TO_FILE"] = str(around.connect_to)
-        given["AEGIS_NAMESPACE"] = pod["metadata"]["namespace"]
         given |= {"AEGIS_KUBECONFIG": given["KUBECONFIG"]} if "KUBECONFIG" in given else {}
         return given
     if first := next((port["containerPort"] for port in container.get("ports") or ()), None):
