@@ -1,7 +1,9 @@
 """The function as functions-framework loads it, with everything real but the API server."""
 
+import importlib
 import logging
 import runpy
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -100,5 +102,8 @@ def test_module_serves_the_function(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PORT", "8123")
     monkeypatch.setenv("HOST", "127.0.0.1")
     monkeypatch.setenv("AEGIS_LOG_LEVEL", "debug")
+    importlib.import_module("aegis_reconcile.__main__")
+    assert served == []
+    monkeypatch.delitem(sys.modules, "aegis_reconcile.__main__")
     runpy.run_module("aegis_reconcile", run_name="__main__")
     assert served == ["DEBUG", ("Flask", False), ("127.0.0.1", 8123)]

@@ -29,9 +29,8 @@ def act(cluster: Cluster, action: Action, now: str) -> Object:
         case Delete(key, uid):
             cluster.delete(key, uid)
             return {}
-        case Announce():
-            _announce(cluster, action, now)
-            return {}
+    _announce(cluster, action, now)
+    return {}
 
 
 def _announce(cluster: Cluster, news: Announce, now: str) -> None:

@@ -181,18 +181,16 @@ class Reconciler:
         return step.problem
 
     def _take(self, step: Do | Provision | Deprovision, observed: Observed) -> Observed:
-        match step:
-            case Provision(usable, request):
-                return evolve(observed, made=self.asker.provision(usable, request))
-            case Deprovision(usable, request):
-                return evolve(observed, removed=self.asker.deprovision(usable, request))
-            case Do(MergeMetadata() as mark):
-                return with_document(observed, act(self.cluster, mark, self.now()))
-            case Do(account):
-                try:
-                    return evolve(observed, account=act(self.cluster, account, self.now()))
-                except Rejected as error:
-                    return refused_account(observed, error)
+        if isinstance(step, Provision):
+            return evolve(observed, made=self.asker.provision(step.usable, step.request))
+        if isinstance(step, Deprovision):
+            return evolve(observed, removed=self.asker.deprovision(step.usable, step.request))
+        if isinstance(step.action, MergeMetadata):
+            return with_document(observed, act(self.cluster, step.action, self.now()))
+        try:
+            return evolve(observed, account=act(self.cluster, step.action, self.now()))
+        except Rejected as error:
+            return refused_account(observed, error)
 
     def _rights(self, namespace: str) -> None:
         observed = observe_rights(self.cluster, namespace)
