@@ -65,21 +65,15 @@ def ask_for(settings: OidcSettings, request: TokenRequest) -> Ask:
 
 def _grant(settings: OidcSettings, request: TokenRequest) -> tuple[dict[str, str], tuple[Secret, ...]]:
     """The grant's part of the form, and the ServiceAccount token in it, if there is one."""
-    match settings.grant:
-        case None:
-            raise _no_grant()
-        case "client_credentials":
-            return {"grant_type": "client_credentials"}, ()
-        case "client_assertion":
-            token = request.service_account_token(settings.shown_audience)
-            return {
-                "grant_type": "client_credentials",
-                "client_assertion_type": JWT_BEARER_ASSERTION,
-                "client_assertion": token.reveal(),
-            }, (token,)
-        case "jwt_bearer":
-            token = request.service_account_token(settings.shown_audience)
-            return {"grant_type": JWT_BEARER_GRANT, "assertion": token.reveal()}, (token,)
+    if settings.grant is None:
+        raise _no_grant()
+    if settings.grant == "client_credentials":
+        return {"grant_type": "client_credentials"}, ()
+    token = request.service_account_token(settings.shown_audience)
+    if settings.grant == "jwt_bearer":
+        return {"grant_type": JWT_BEARER_GRANT, "assertion": token.reveal()}, (token,)
+    assertion = {"client_assertion_type": JWT_BEARER_ASSERTION, "client_assertion": token.reveal()}
+    return {"grant_type": "client_credentials", **assertion}, (token,)
 
 
 def _client(

@@ -105,9 +105,13 @@ class ProvisionSuite:
         while _crashed(make, provider.http, crashes):
             run(make(provider.http))
             assert provider.objects() == everything
-            if _crashed(remove, provider.http, crashes):
-                run(remove(provider.http))
+            run(remove(provider.http))
+            crashes += 1
+        crashes = 0
+        while _crashed(remove, provider.http, crashes):
+            run(remove(provider.http))
             assert provider.objects() == nothing
+            run(make(provider.http))
             crashes += 1
 
     def test_a_provider_that_is_down_changes_nothing_and_keeps_secrets(self, provider: ProviderUnderTest) -> None:
