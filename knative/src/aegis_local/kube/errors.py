@@ -129,11 +129,10 @@ def conflict(group: str, plural: str, name: str, why: str = MODIFIED) -> ApiErro
     return ApiError(409, "Conflict", message, _named(name, group, plural))
 
 
-def apply_conflict(causes: list[Cause], managers: list[str]) -> ApiError:
-    """A server-side apply that would take fields from `managers` (already in the words of the message)."""
+def apply_conflict(causes: list[Cause], text: str) -> ApiError:
+    """A server-side apply that would take fields from other managers; `text` names both."""
     noun = "conflict" if len(causes) == 1 else "conflicts"
-    lines = ", ".join(managers)
-    message = f"Apply failed with {len(causes)} {noun}: {lines}"
+    message = f"Apply failed with {len(causes)} {noun}: {text}"
     return ApiError(409, "Conflict", message, {"causes": [cause.rendered() for cause in causes]})
 
 

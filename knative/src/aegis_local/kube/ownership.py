@@ -7,7 +7,7 @@ from typing import Any
 
 from attrs import evolve, frozen
 
-from aegis_local.kube.errors import Cause, apply_conflict, bad_request
+from aegis_local.kube.errors import ApiError, Cause, apply_conflict, bad_request
 from aegis_local.kube.fields import Paths, compare, decoded, element_of, encoded, held, shown, without
 from aegis_local.kube.objects import Object, copied, metadata
 from aegis_local.kube.structural import ANYTHING, field_schema, is_atomic, item_schema, with_defaults
@@ -36,10 +36,9 @@ class Manager:
 
     def described(self) -> str:
         """The manager as a conflict message names it."""
-        if self.operation == "Update":
-            sub = f' with subresource "{self.subresource}"' if self.subresource else ""
-            return f'"{self.name}"{sub} using {self.api_version}'
-        return f'"{self.name}"' + (f' with subresource "{self.subresource}"' if self.subresource else "")
+        sub = f' with subresource "{self.subresource}"' if self.subresource else ""
+        using = f" using {self.api_version}" if self.operation == "Update" else ""
+        return f'"{self.name}"{sub}{using}'
 
 
 @frozen
@@ -132,7 +131,8 @@ def applied(
     live: Object, config: Object, manager: Manager, schema: Object, now: str, unowned: Paths, force: bool
 ) -> Object:
     """Server-side apply of `config` to `live` (`{}` if there is none). Raises ApiError (409) on a conflict."""
-    managers = managers_of(live)
+    # An applier is the same one in whatever version it applies.
+    managers = {_in_version_of(known, manager): owned for known, owned in managers_of(live).items()}
     base = without_managers(live) if live else {}
     before = managers.get(manager)
     mine = _outside(held(config, schema) - _SYSTEM, unowned)
@@ -143,7 +143,7 @@ def applied(
     changed, removed = compare(base, with_defaults(merged, schema) if base else merged, schema)
     changed, removed = _outside(changed, unowned), _outside(removed, unowned)
     disputed = {
-        other: owned.fields & changed
+        other.described(): owned.fields & changed
         for other, owned in managers.items()
         if other != manager and owned.fields & changed
     }
@@ -154,18 +154,20 @@ def applied(
     return with_managers(merged, result)
 
 
-def _conflict(disputed: dict[Manager, Paths]) -> Exception:
+def _in_version_of(known: Manager, applier: Manager) -> Manager:
+    return applier if evolve(known, api_version=applier.api_version) == applier else known
+
+
+def _conflict(disputed: dict[str, Paths]) -> ApiError:
+    """The refusal, by who owns what (apimachinery's managedfields/internal/conflict.go)."""
     causes, lines = [], []
-    for manager, paths in sorted(disputed.items(), key=lambda pair: pair[0].name):
+    for owner, paths in sorted(disputed.items()):
         places = sorted(shown(path) for path in paths)
-        causes += [Cause("FieldManagerConflict", f"conflict with {manager.described()}", place) for place in places]
-        what = places[0] if len(places) == 1 else "".join(f"\n- {place}" for place in places)
-        lines.append(
-            f"conflict with {manager.described()}: {what}"
-            if len(places) == 1
-            else f"conflicts with {manager.described()}:{what}"
-        )
-    return apply_conflict(causes, lines)
+        causes += [Cause("FieldManagerConflict", f"conflict with {owner}", place) for place in places]
+        lines.append("".join([f"conflicts with {owner}:", *(f"\n- {place}" for place in places)]))
+    if len(causes) == 1:
+        return apply_conflict(causes, f"{causes[0].message}: {causes[0].field}")
+    return apply_conflict(causes, "\n".join(lines))
 
 
 def _outside(paths: Paths, excluded: Paths) -> Paths:
