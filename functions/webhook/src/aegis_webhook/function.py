@@ -4,23 +4,21 @@
 `/healthz` says that the function runs.
 """
 
+import io
 import json
 import logging
 from collections.abc import Callable
-from typing import TypeVar
 
 import flask
 from attrs import frozen
 from werkzeug.exceptions import HTTPException
 
 from aegis_webhook import gate
-from aegis_webhook.decision import Decision, Inject, Object, Refuse, Skip, SkipReason
+from aegis_webhook.decision import Decision, Object, Refuse, Skip, SkipReason
 from aegis_webhook.inject import Injector
 from aegis_webhook.kinds import Judge
 from aegis_webhook.patch import difference
 from aegis_webhook.review import LARGEST_REVIEW, BadReview, Review, allowed, read_review, refused
-
-T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
 
@@ -46,6 +44,7 @@ class Webhook:
         except BadReview as error:
             return _text(400, str(error))
         except HTTPException as error:
+            _forget_body(request)
             return _text(error.code or 400, f"the body cannot be read: {error.name}; at most {LARGEST_REVIEW} bytes")
         return flask.Response(json.dumps(_safely(handlers[request.path], review)), mimetype="application/json")
 
@@ -72,6 +71,12 @@ class Webhook:
         return refused(review, verdict) if isinstance(verdict, Refuse) else allowed(review, warnings=verdict.warnings)
 
 
+def _forget_body(request: flask.Request) -> None:
+    """Leaves nothing to read: functions-framework reads what is left after the answer, and would fail as we did."""
+    request.environ |= {"wsgi.input": io.BytesIO(), "CONTENT_LENGTH": "0"}
+    request.__dict__.pop("stream", None)
+
+
 def _safely(handle: Callable[[Review], Object], review: Review) -> Object:
     try:
         return handle(review)
@@ -87,13 +92,11 @@ def _on_pod(review: Review, handle: Callable[[Object], Object]) -> Object:
 
 
 def _answer(review: Review, decision: Decision) -> Object:
-    match decision:
-        case Inject(pod, warnings):
-            return allowed(review, difference(review.document, pod), warnings, ["inject"])
-        case Skip(reasons):
-            return allowed(review, audit=[f"skip: {reason.value}" for reason in reasons])
-        case Refuse():
-            return refused(review, decision)
+    if isinstance(decision, Refuse):
+        return refused(review, decision)
+    if isinstance(decision, Skip):
+        return allowed(review, audit=[f"skip: {reason.value}" for reason in decision.reasons])
+    return allowed(review, difference(review.document, decision.pod), decision.warnings, ["inject"])
 
 
 def _passed(review: Review, refuse: Refuse | None) -> Object:

@@ -93,10 +93,11 @@ class Injector:
 
 @frozen
 class _Found:
-    """Our parts as they came, by name: none in a new pod."""
+    """Our parts as they came, by name: none in a new pod. `listed` are all volumes, whose order is to be kept."""
 
     containers: Mapping[str, Object]
     volumes: Mapping[str, Object]
+    listed: list[Object]
 
 
 def _take_out(pod: Object) -> _Found:
@@ -110,13 +111,14 @@ def _take_out(pod: Object) -> _Found:
             if container.name in found:
                 raise Refused(f"{container.path}: the container name {container.name} occurs twice")
             found[container.name] = container.fields
-    volumes = {fields["name"]: fields for _, fields in objects_at(spec, "volumes") if fields.get("name") in OUR_VOLUMES}
+    listed = [fields for _, fields in objects_at(spec, "volumes")]
+    volumes = {fields["name"]: fields for fields in listed if fields.get("name") in OUR_VOLUMES}
     if found:
         pod["spec"]["initContainers"] = [item for item in pod["spec"]["initContainers"] if item["name"] not in found]
         if volumes:
-            pod["spec"]["volumes"] = [item for item in pod["spec"]["volumes"] if item.get("name") not in volumes]
+            pod["spec"]["volumes"] = [item for item in listed if item.get("name") not in OUR_VOLUMES]
     probes.turn_back(pod, probes.from_variable(_variable(found.get(PROXY_CONTAINER, {}), "AEGIS_PROBES")))
-    return _Found(found, volumes if found else {})
+    return _Found(found, volumes if found else {}, listed)
 
 
 def _variable(container: Object, name: str) -> str:
@@ -182,7 +184,4 @@ def _put_in(pod: Object, found: _Found, made: list[Object], volumes: list[Object
         *(found.containers.get(part["name"], part) for part in made),
         *(spec.get("initContainers") or ()),
     ]
-    spec["volumes"] = [
-        *(spec.get("volumes") or ()),
-        *(found.volumes.get(part["name"], part) for part in volumes),
-    ]
+    spec["volumes"] = [*found.listed, *(part for part in volumes if part["name"] not in found.volumes)]

@@ -53,8 +53,11 @@ def turn_back(pod: Object, recorded: Recorded) -> None:
 
 
 def to_variable(recorded: Recorded) -> str:
-    """The value of AEGIS_PROBES: compact, and the same for the same probes."""
-    return json.dumps(recorded, separators=(",", ":"), sort_keys=True)
+    """The value of AEGIS_PROBES: compact, and the same for the same probes.
+
+    Without a `$`, for the kubelet expands `$(NAME)` in variables.
+    """
+    return json.dumps(recorded, separators=(",", ":"), sort_keys=True).replace("$", "\\u0024")
 
 
 def from_variable(text: str) -> Recorded:

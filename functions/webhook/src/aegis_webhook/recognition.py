@@ -12,6 +12,7 @@ from aegis_webhook.sidecar import API_ACCESS_PATH
 # Defaults of the API server, and what AlwaysPullImages and in-place resizing set. None of them changes what runs.
 _MAY_COME = frozenset({"imagePullPolicy", "resizePolicy", "terminationMessagePath", "terminationMessagePolicy"})
 _ACCESS_VOLUME = "kube-api-access-"
+_EMPTY: tuple[object, ...] = ("", None, [], {})
 
 
 def is_ours(found: Object, made: Object) -> bool:
@@ -53,7 +54,6 @@ def _is_access(mount: Any) -> bool:
 def _plain(value: Any) -> Any:
     """The value without its empty members: Go does not write them."""
     if isinstance(value, dict):
-        return {
-            name: _plain(item) for name, item in value.items() if item not in ("", None) and item != [] and item != {}
-        }
+        members = {name: _plain(item) for name, item in value.items()}
+        return {name: item for name, item in members.items() if item not in _EMPTY}
     return [_plain(item) for item in value] if isinstance(value, list) else value

@@ -81,10 +81,10 @@ def _check_mounts(container: Container) -> None:
 
 
 def _check_ports(container: Container) -> None:
-    for port, fields in objects_at(_node(container), "ports"):
-        for name in ("containerPort", "hostPort"):
-            if fields.get(name) in PROXY_PORTS:
-                raise Refused(f"{port.path}.{name}: the port {fields[name]} is the proxy's: choose another one")
+    for port, _ in objects_at(_node(container), "ports"):
+        for number in (at(port, "containerPort"), at(port, "hostPort")):
+            if number and number.integer(0, 65535) in PROXY_PORTS:
+                raise Refused(f"{number.path}: the port {number.value} is the proxy's: choose another one")
 
 
 def _check_capabilities(container: Container) -> None:

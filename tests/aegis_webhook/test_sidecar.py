@@ -1,0 +1,74 @@
+"""What is put into a pod; the cases in `tests/cases/webhook` hold the whole of it."""
+
+import re
+
+import pytest
+
+from aegis_idp.values import PodNeeds, ProjectedToken, SecretKey
+from aegis_webhook.decision import Object, Refused
+from aegis_webhook.options import Options
+from aegis_webhook.settings import Egress, Ingress, PodSettings
+from aegis_webhook.sidecar import init_container, volumes
+from support.admission import cases
+
+OPTIONS = Options("image")
+
+
+def test_x21_the_redirection_takes_no_shell_and_no_text() -> None:
+    """Every argument of the init container is a fixed word, or numbers, networks and commas."""
+    for case in cases():
+        for container in case.document.get("injected", {"spec": {}})["spec"].get("initContainers", []):
+            if container["name"] == "aegis-init":
+                assert container["command"] == ["aegis-proxy"]
+                assert container["args"][0] == "redirect"
+                for flag in container["args"][1:]:
+                    assert re.fullmatch(r"--[a-z-]+=(?:all|[0-9a-f.:/,]+)", flag), flag
+                assert "env" not in container
+
+
+@pytest.mark.parametrize(
+    ("settings", "flags"),
+    [
+        (PodSettings(Ingress((80, 443)), None), ["--ingress-port=3127", "--inbound-ports=80,443"]),
+        (
+            PodSettings(Ingress(), None),
+            ["--ingress-port=3127", "--inbound-ports=all", "--exclude-inbound-ports=3127,3128,3129"],
+        ),
+        (
+            PodSettings(None, Egress((1, 2), ("10.0.0.0/8",))),
+            ["--egress-port=3128", "--exclude-outbound-ports=1,2", "--exclude-outbound-cidrs=10.0.0.0/8"],
+        ),
+    ],
+)
+def test_w08_all_ports_that_were_listed_are_redirected(settings: PodSettings, flags: list[str]) -> None:
+    """The flags say what is captured and what is left alone."""
+    assert init_container(settings, OPTIONS, knative=False)["args"] == ["redirect", "--proxy-uid=1137", *flags]
+
+
+def by_name(needs: PodNeeds) -> dict[str, Object]:
+    return {volume["name"]: volume["projected"] for volume in volumes(needs)}
+
+
+def test_tokens_and_secrets_are_projected() -> None:
+    """One volume for tokens, one for the keys of all Secrets, one for the API."""
+    needs = PodNeeds(
+        (ProjectedToken("a", 600), ProjectedToken("https://b", 700)),
+        (SecretKey("s", "k"), SecretKey("s", "l"), SecretKey("t", "k")),
+    )
+    found = by_name(needs)
+    assert set(found) == {"aegis-api-access", "aegis-tokens", "aegis-provider"}
+    assert [source["serviceAccountToken"]["path"] for source in found["aegis-tokens"]["sources"]] == [
+        "a",
+        "https%3A%2F%2Fb",
+    ]
+    assert [[item["path"] for item in source["secret"]["items"]] for source in found["aegis-provider"]["sources"]] == [
+        ["s/k", "s/l"],
+        ["t/k"],
+    ]
+
+
+@pytest.mark.parametrize("audience", ["..", ".hidden", "a" * 256, "/" * 90])
+def test_an_audience_that_is_no_file_name_is_refused(audience: str) -> None:
+    """The kubelet could not write such a file; the author hears of it first."""
+    with pytest.raises(Refused, match="cannot be the name of a file"):
+        by_name(PodNeeds((ProjectedToken(audience),)))
