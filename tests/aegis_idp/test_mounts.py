@@ -1,3 +1,7 @@
+"""Where a sidecar finds what its plugin needs."""
+
+import re
+
 import pytest
 
 from aegis_idp.mounts import secret_file, token_file
@@ -17,6 +21,13 @@ def test_any_other_audience_is_escaped(audience: str) -> None:
     assert "/" not in name
     assert "\0" not in name
     assert name != audience
+
+
+@pytest.mark.parametrize("audience", [".", "..", "x" * 256, "/" * 100])
+def test_an_audience_that_is_no_file_name_is_hashed(audience: str) -> None:
+    """A folder of that name, or a name that no file system takes, has a digest in its place."""
+    assert re.fullmatch(r"sha256-[0-9a-f]{64}", token_file(audience))
+    assert token_file(audience) != token_file(f"{audience}x")
 
 
 def test_a_secret_is_a_folder_with_its_keys() -> None:

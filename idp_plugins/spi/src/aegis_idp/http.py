@@ -72,8 +72,9 @@ class Response:
 class Http(Protocol):
     """One request, one whole answer. The host bounds time and size, verifies TLS and follows no redirect.
 
-    Raises errors.Unavailable when there is no answer. `as_pod` sends the pod's own credentials, and only to the
-    cluster's API server: `api_server` is its base URL, None outside a cluster.
+    Raises errors.Unavailable when there is no answer, and errors.Misconfigured for what it does not send. `as_pod`
+    sends the pod's own credentials, and only to the cluster's API server: `api_server` is its base URL, None outside a
+    cluster.
     """
 
     @property

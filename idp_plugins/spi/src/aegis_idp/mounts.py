@@ -1,13 +1,19 @@
 """Where a sidecar finds what its plugin needs: the webhook mounts it so, the proxy reads it so."""
 
+import hashlib
 from urllib.parse import quote
 
 from aegis_idp.values import SecretKey
 
+_LONGEST_NAME = 255  # of a file, on what the kubelet mounts
+
 
 def token_file(audience: str) -> str:
     """The projected ServiceAccount token for `audience`, as a file name beside the pod's main one (--token-file)."""
-    return quote(audience, safe="")
+    name = quote(audience, safe="")
+    if name in (".", "..") or len(name) > _LONGEST_NAME:
+        return f"sha256-{hashlib.sha256(audience.encode()).hexdigest()}"
+    return name
 
 
 def secret_file(key: SecretKey) -> str:
