@@ -113,9 +113,14 @@ class Deployments:
         self._api = api
         self._deployments = deployments
         self._pods = pods
-        self._expected: dict[str, set[str]] = {}
+        # A pod that was just made is not in the cache until its event comes: making another would be one too many.
+        self._expected: dict[Key, str] = {}
         deployments.listen(self.controller.wake)
-        pods.listen(lambda _: self.controller.wake_all(deployments.objects))
+        pods.listen(self._saw)
+
+    def _saw(self, pod: Key) -> None:
+        self._expected.pop(pod, None)
+        self.controller.wake_all(self._deployments.objects)
 
     async def _reconcile(self, key: Key) -> None:
         deployment = self._deployments.objects.get(key)
@@ -123,14 +128,12 @@ class Deployments:
             return
         uid = deployment["metadata"]["uid"]
         pods = [pod for pod in self._pods.objects.values() if controller_uid(pod) == uid]
-        # A pod that was just made is not in the cache until its event comes: making another would be one too many.
-        expected = self._expected.setdefault(uid, set())
-        expected -= {pod["metadata"]["uid"] for pod in pods}
-        if not expected:
+        if uid not in self._expected.values():
             actions = plan(deployment, pods)
             for _ in range(actions.create):
-                made = await self._api.create(PODS, pod_of(deployment))
-                expected.add(made["metadata"]["uid"])
+                made = key_of(await self._api.create(PODS, pod_of(deployment)))
+                if made not in self._pods.objects:
+                    self._expected[made] = uid
             for pod in actions.delete:
                 await self._api.delete(PODS, pod)
         status = status_of(deployment, pods, timestamp(time.time()))

@@ -30,6 +30,7 @@ from aegis_local.client.resources import (
 from aegis_local.client.watching import Cache, Follow
 from aegis_local.deployments import Deployments
 from aegis_local.kube.embedded import EmbeddedKubernetes
+from aegis_local.kubelet.commands import Facts
 from aegis_local.kubelet.folders import private_folder
 from aegis_local.kubelet.host import Host
 from aegis_local.kubelet.node import Node
@@ -39,7 +40,7 @@ from aegis_local.manifests import in_order, is_webhook, packaged, read
 from aegis_local.network import Network
 from aegis_local.process.groups import ProcessGroups
 from aegis_local.reactors import Reactor
-from aegis_local.serving import Serving
+from aegis_local.serving import Seen, Serving
 from aegis_local.sources.apiserver import ApiServerSources
 from aegis_local.sources.delivery import Sender
 from aegis_local.sources.ping import PingSources
@@ -113,21 +114,28 @@ class Machine:
             prober=Prober(self.reactor),
             ports=Ports(random.SystemRandom()),
             state=self.state,
-            api_host=address.hostname or "",
-            api_port=address.port or 443,
-            connect_to=self.state / "connect-to",
-            proxy=(sys.executable, "-m", "aegis_proxy"),
-            path=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]),
+            facts=Facts(
+                api_host=address.hostname or "",
+                api_port=address.port or 443,
+                connect_to=self.state / "connect-to",
+                # Where `python` and `aegis-proxy` are the ones that are installed beside this package.
+                path=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]),
+            ),
         )
         pods, services, deployments = (self._follow(found) for found in (PODS, SERVICES, DEPLOYMENTS))
         self.node = Node(self.host, pods)
-        self.network = Network(self.host.connect_to, services, pods, self.node.local_port)
+        self.network = Network(self.host.facts.connect_to, services, pods, self.node.local_port)
         self._start("pods", self.node.controller.run())
         self._start("deployments", Deployments(self.reactor, self.api, deployments, pods).controller.run())
 
     def _run_knative(self) -> None:
         knative, namespaces = self._follow(KNATIVE_SERVICES), self._follow(NAMESPACES)
-        serving = Serving(self.reactor, self.api, knative, self.cache(SERVICES), self.cache(PODS), self.node.local_port)
+        serving = Serving(
+            self.reactor,
+            self.api,
+            Seen(knative, self.cache(DEPLOYMENTS), self.cache(SERVICES), self.cache(PODS)),
+            self.node.local_port,
+        )
         sender = Sender(self.reactor)
         sources = ApiServerSources(
             self.reactor, self.api, sender, self._follow(API_SERVER_SOURCES), knative, namespaces

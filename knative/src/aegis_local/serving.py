@@ -3,6 +3,8 @@
 import time
 from collections.abc import Callable, Iterable
 
+from attrs import frozen
+
 from aegis_local.client.api import Api
 from aegis_local.client.conditions import Holds, conditions, timestamp
 from aegis_local.client.controller import Controller
@@ -137,39 +139,41 @@ def extra_ports(service: Object, core_services: Iterable[Object]) -> set[int]:
     }
 
 
+@frozen
+class Seen:
+    """What `Serving` looks at: Knative Services, what it makes of them, and what stands around that."""
+
+    services: Cache
+    deployments: Cache
+    core_services: Cache
+    pods: Cache
+
+
 class Serving:
     """Runs every Knative Service of the API. `local_port` says where a port of a running pod is on this machine."""
 
     def __init__(
-        self,
-        reactor: Reactor,
-        api: Api,
-        services: Cache,
-        core_services: Cache,
-        pods: Cache,
-        local_port: Callable[[Key, int | str], int | None],
+        self, reactor: Reactor, api: Api, seen: Seen, local_port: Callable[[Key, int | str], int | None]
     ) -> None:
         self.controller = Controller(reactor, "Knative Service", self._reconcile)
         self._api = api
-        self._services = services
-        self._core_services = core_services
-        self._pods = pods
+        self._seen = seen
         self._local_port = local_port
         self._applied: dict[Key, Object] = {}
-        services.listen(self.controller.wake)
-        for cache in (core_services, pods):
-            cache.listen(lambda _: self.controller.wake_all(services.objects))
+        seen.services.listen(self.controller.wake)
+        for cache in (seen.deployments, seen.core_services, seen.pods):
+            cache.listen(lambda _: self.controller.wake_all(seen.services.objects))
 
     async def _reconcile(self, key: Key) -> None:
-        service = self._services.objects.get(key)
+        service = self._seen.services.objects.get(key)
         if service is None or service["metadata"].get("deletionTimestamp"):
             self._applied.pop(key, None)
             return
-        deployment = deployment_of(service, extra_ports(service, self._core_services.objects.values()))
-        if self._applied.get(key) != deployment:
+        deployment = deployment_of(service, extra_ports(service, self._seen.core_services.objects.values()))
+        if self._applied.get(key) != deployment or key_of(deployment) not in self._seen.deployments.objects:
             await self._api.apply(deployment)
             self._applied[key] = deployment
-        pod = ready_pod(service, self._pods.objects.values())
+        pod = ready_pod(service, self._seen.pods.objects.values())
         port = self._local_port(key_of(pod), port_of(service)) if pod else None
         url = f"http://127.0.0.1:{port}" if port else None
         status = status_of(service, url, "" if url else "no pod is ready", timestamp(time.time()))

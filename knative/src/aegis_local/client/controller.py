@@ -52,14 +52,18 @@ class Controller:
         try:
             await self._reconcile(key)
         except (ApiRefused, ApiUnreachable) as error:
-            failures = self._failures.get(key, 0)
-            self._failures[key] = failures + 1
-            delay = min(_FIRST_DELAY * 2**failures, _LONGEST_DELAY)
-            if not (isinstance(error, ApiRefused) and error.code == 409):
-                log.info("{name} {key}: {error}", name=self._name, key=key, error=error)
-            self._reactor.callLater(delay, self.wake, key)
+            log.info("{name} {key}: {error}", name=self._name, key=key, error=error)
+            self._again(key)
+        except Exception:  # noqa: BLE001  # one object that cannot be handled must not stop the work on the others
+            log.failure("{name} {key}", name=self._name, key=key)
+            self._again(key)
         else:
             self._failures.pop(key, None)
+
+    def _again(self, key: Key) -> None:
+        failures = self._failures.get(key, 0)
+        self._failures[key] = failures + 1
+        self._reactor.callLater(min(_FIRST_DELAY * 2**failures, _LONGEST_DELAY), self.wake, key)
 
     def _forget(self, _: Deferred[None]) -> None:
         self._waiting = None

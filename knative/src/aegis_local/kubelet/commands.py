@@ -14,20 +14,29 @@ from aegis_local.kubelet.rewriting import rewritten_argument, rewritten_variable
 
 
 @frozen
-class Surroundings:
-    """What every container of one pod shares. `volumes` maps a volume's name to its folder.
+class Facts:
+    """What every pod on this machine is told: the API server's address, and the PATH of programs.
 
-    `ports` maps the pod's ports to local ones; `folder` is the pod's own; the rest is as in `host.Host`.
+    `connect_to` is the file with the addresses of Services, for the proxies.
     """
 
-    ports: Mapping[int, int]
-    volumes: Mapping[str, str]
-    folder: Path
     api_host: str
     api_port: int
     connect_to: Path
-    proxy: tuple[str, ...]
     path: str
+
+
+@frozen
+class Surroundings:
+    """What every container of one pod shares. `volumes` maps a volume's name to its folder.
+
+    `ports` maps the pod's ports to local ones; `folder` is the pod's own.
+    """
+
+    facts: Facts
+    ports: Mapping[int, int]
+    volumes: Mapping[str, str]
+    folder: Path
 
 
 def work_folder(around: Surroundings, container: Object) -> Path:
@@ -47,7 +56,7 @@ def kubeconfig_of(container: Object, pod: Object, around: Surroundings) -> str |
     if access is None:
         return None
     return render_kubeconfig(
-        f"https://{around.api_host}:{around.api_port}",
+        f"https://{around.facts.api_host}:{around.facts.api_port}",
         Path(access) / "ca.crt",
         {"tokenFile": f"{access}/token"},
         namespace=pod["metadata"]["namespace"],
@@ -58,7 +67,7 @@ def command_of(container: Object, pod: Object, data: Data, around: Surroundings)
     """What a container runs. Raises environment.Missing."""
     mounts = mount_folders(container, around.volumes)
     declared = variables_of(container, pod, data)
-    argv = [expanded(part, declared) for part in program(container, around.proxy).argv]
+    argv = [expanded(part, declared) for part in program(container)]
     return Command(
         argv=tuple(rewritten_argument(part, around.ports, mounts) for part in argv),
         env=_given(container, pod, around)
@@ -69,19 +78,19 @@ def command_of(container: Object, pod: Object, data: Data, around: Surroundings)
 def _given(container: Object, pod: Object, around: Surroundings) -> dict[str, str]:
     """The variables that a container has without asking."""
     given = {
-        "PATH": around.path,
+        "PATH": around.facts.path,
         "HOME": str(work_folder(around, container)),
         "TMPDIR": mount_folders(container, around.volumes).get("/tmp", str(work_folder(around, container))),  # noqa: S108
         "HOSTNAME": pod["metadata"]["name"],
         "LANG": "C.UTF-8",
-        "KUBERNETES_SERVICE_HOST": around.api_host,
-        "KUBERNETES_SERVICE_PORT": str(around.api_port),
-        "KUBERNETES_SERVICE_PORT_HTTPS": str(around.api_port),
+        "KUBERNETES_SERVICE_HOST": around.facts.api_host,
+        "KUBERNETES_SERVICE_PORT": str(around.facts.api_port),
+        "KUBERNETES_SERVICE_PORT_HTTPS": str(around.facts.api_port),
     }
     if API_ACCESS_PATH in mount_folders(container, around.volumes):
         given["KUBECONFIG"] = str(kubeconfig_file(around, container))
     if container["name"] == PROXY_CONTAINER:
-        given["AEGIS_CONNECT_TO_FILE"] = str(around.connect_to)
+        given["AEGIS_CONNECT_TO_FILE"] = str(around.facts.connect_to)
         given |= {"AEGIS_KUBECONFIG": given["KUBECONFIG"]} if "KUBECONFIG" in given else {}
         return given
     if first := next((port["containerPort"] for port in container.get("ports") or ()), None):

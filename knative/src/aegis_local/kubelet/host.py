@@ -5,6 +5,7 @@ from pathlib import Path
 from attrs import frozen
 
 from aegis_local.client.api import Api
+from aegis_local.kubelet.commands import Facts
 from aegis_local.kubelet.ports import Ports
 from aegis_local.kubelet.probing import Prober
 from aegis_local.process.groups import ProcessGroups
@@ -13,11 +14,7 @@ from aegis_local.reactors import Reactor
 
 @frozen
 class Host:
-    """`state` is the folder of this run; `proxy` the command of the installed proxy; `path` the PATH of containers.
-
-    `api_host` and `api_port` are the API server as pods are told of it; `connect_to` is the file with the addresses of
-    Services, for the proxies.
-    """
+    """`state` is the folder of this run."""
 
     reactor: Reactor
     api: Api
@@ -25,11 +22,7 @@ class Host:
     prober: Prober
     ports: Ports
     state: Path
-    api_host: str
-    api_port: int
-    connect_to: Path
-    proxy: tuple[str, ...]
-    path: str
+    facts: Facts
 
     def log_file(self, namespace: str, pod: str, container: str) -> Path:
         """Where a container's output goes; it stays after the pod."""

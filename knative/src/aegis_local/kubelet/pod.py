@@ -30,7 +30,7 @@ from aegis_local.kubelet.status import Refused, View
 from aegis_local.kubelet.tokens import TokenKeeper
 from aegis_local.tasks import Bell, Tasks, sleep
 
-_REFRESH_SECONDS = 2.0
+_REFRESH_SECONDS = 10.0
 _RETRY_SECONDS = 0.5
 _LEAST_GRACE = 1.0
 
@@ -52,16 +52,12 @@ class PodLife:
         self._folder = host.pod_folder(pod["metadata"]["uid"])
         self._tokens = TokenKeeper(host.api, pod, time.time)
         self._around = Surroundings(
+            facts=host.facts,
             ports=self.ports,
             volumes={
                 volume["name"]: str(self._folder / "volumes" / volume["name"]) for volume in volumes.volumes_of(pod)
             },
             folder=self._folder,
-            api_host=host.api_host,
-            api_port=host.api_port,
-            connect_to=host.connect_to,
-            proxy=host.proxy,
-            path=host.path,
         )
         self._containers: dict[str, Container] = {}
 

@@ -2,8 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 
-from attrs import frozen
-
 from aegis_api import annotations
 from aegis_local.client.resources import Object
 
@@ -16,13 +14,6 @@ _PROXY_PORTS = (annotations.INGRESS_PROXY_PORT, annotations.EGRESS_PROXY_PORT, a
 
 class Unrunnable(Exception):  # noqa: N818  # says what the pod is
     """A pod that cannot run here. Its text says why, and what to do."""
-
-
-@frozen
-class Program:
-    """What a container runs: `argv` before any rewriting."""
-
-    argv: tuple[str, ...]
 
 
 def init_containers(pod: Object) -> list[Object]:
@@ -52,7 +43,7 @@ def check_runnable(pod: Object) -> None:
             f'annotate the pod with {annotations.REDIRECT}: "none" and give the app HTTP_PROXY'
         )
     for container in containers(pod):
-        if not container.get("command") and container["name"] != PROXY_CONTAINER:
+        if not container.get("command"):
             raise Unrunnable(
                 f"the container {container['name']} has no command: images are not looked at here, "
                 "so a container must name its command"
@@ -77,10 +68,9 @@ def port_number(pod: Object, port: int | str) -> int | None:
     return next((number for number, name in declared_ports(pod).items() if name == port), None)
 
 
-def program(container: Object, proxy: tuple[str, ...]) -> Program:
-    """What a container runs; `proxy` is the installed proxy's command."""
-    command = tuple(container.get("command") or proxy)
-    return Program(command + tuple(container.get("args") or ()))
+def program(container: Object) -> tuple[str, ...]:
+    """What a container runs, before any rewriting."""
+    return (*container["command"], *(container.get("args") or ()))
 
 
 def mount_folders(container: Object, volumes: Mapping[str, str]) -> dict[str, str]:
