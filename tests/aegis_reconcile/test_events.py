@@ -33,6 +33,12 @@ def test_tick_is_everything() -> None:
     assert work_of("dev.knative.sources.ping", "whatever") == Everything()
 
 
+def test_work_reads_like_a_log_line() -> None:
+    """A log names what was worked on."""
+    assert str(work_of(ADD, reference())) == "Identity shop/cart"
+    assert str(Everything()) == "everything"
+
+
 @pytest.mark.parametrize(
     ("event_type", "data", "said"),
     [

@@ -35,10 +35,16 @@ class OneObject:
 
     key: Key
 
+    def __str__(self) -> str:
+        return str(self.key)
+
 
 @frozen
 class Everything:
     """The tick: events are lost at times, so at times all is looked at."""
+
+    def __str__(self) -> str:
+        return "everything"
 
 
 Work = OneObject | Everything

@@ -48,8 +48,9 @@ def answer(request: flask.Request, reconcile: Callable[[Work], Later | None]) ->
         _log.error("the work of an event failed: %s: %s\n%s", work, type(error).__name__, where)
         later = Later("a defect of this function; its log says more")
     if later is None:
+        _log.info("reconciled %s", work)
         return flask.Response(status=204)
-    _log.warning("to be tried again: %s", later.why)
+    _log.warning("%s is to be tried again: %s", work, later.why)
     wait = max(1, math.ceil(later.retry_after or _WAIT))
     return _refuse(503, later.why, {"Retry-After": str(wait)})
 

@@ -81,7 +81,7 @@ class Reconciler:
         except TryAgain as error:
             return Later(str(error), error.retry_after)
         except Rejected as error:
-            _log.error("%s: %s", "the tick" if isinstance(work, Everything) else work.key, error)
+            _log.error("%s: %s", work, error)
             return None
         return _first(left)
 
