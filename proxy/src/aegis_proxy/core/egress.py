@@ -72,7 +72,8 @@ def head_for_upstream(request: Request, token: bytes) -> bytes:
         lines.append(b"Authorization: Bearer " + token)
     elif request.credentials is not None:
         lines.append(b"Authorization: " + request.credentials)
-    return b"\r\n".join(lines) + framing_of(request)
+    lines.append(framing_of(request))
+    return b"\r\n".join(lines)
 
 
 # Where clouds answer with credentials of the machine: link-local, and the addresses that lie outside of it.

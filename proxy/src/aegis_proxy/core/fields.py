@@ -66,9 +66,8 @@ _OWN = b"x-aegis-"
 
 def lines_of(block: bytes) -> list[bytes] | None:
     """The lines of a head, or None if it holds a control byte, or a CR or LF that is not part of a line end."""
-    ends = block.translate(None, _LINE_BYTES)
-    count = block.count(b"\r\n")
-    return block.split(b"\r\n") if ends == b"\r\n" * count else None
+    lines = block.split(b"\r\n")
+    return lines if block.translate(None, _LINE_BYTES) == b"\r\n" * (len(lines) - 1) else None
 
 
 def _folded(lower: bytes) -> bytes:

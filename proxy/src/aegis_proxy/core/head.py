@@ -15,8 +15,7 @@ MAX_TARGET = 16 * 1024
 _MAX_LINE = MAX_TARGET + 64
 
 _END = b"\r\n\r\n"
-# A CR or LF that is no line end: CR at the very end may still become one.
-_BARE = re.compile(rb"(?<!\r)\n|\r(?!\n|\Z)")
+_LONGEST = MAX_HEAD + len(_END)
 
 
 def take_head(buffer: bytes, start_line: re.Pattern[bytes]) -> tuple[bytes, bytes] | None:
@@ -24,22 +23,25 @@ def take_head(buffer: bytes, start_line: re.Pattern[bytes]) -> tuple[bytes, byte
 
     `start_line` matches a whole legal first line. Raises Refused where no further bytes can make a head of this.
     """
-    end = buffer.find(_END, 0, MAX_HEAD + len(_END))
+    end = buffer.find(_END, 0, _LONGEST)
     if end >= 0:
         return buffer[:end], buffer[end + 4 :]
-    if _BARE.search(buffer, 0, MAX_HEAD):
-        raise Refused(BAD_REQUEST, "a CR or LF that ends no line")
     line_end = buffer.find(b"\r\n", 0, _MAX_LINE)
-    if line_end < 0 and len(buffer) >= _MAX_LINE:
-        raise Refused(TARGET_TOO_LONG, f"no end of the first line within {_MAX_LINE} bytes")
     if line_end >= 0 and not start_line.fullmatch(buffer, 0, line_end):
         raise bad_start_line(buffer[:line_end])
-    if len(buffer) >= MAX_HEAD:
+    # Counted, not searched for: this runs for each segment that an unfinished head comes in.
+    read = buffer[:_LONGEST]
+    ends = read.count(b"\r\n")
+    if read.count(b"\n") != ends or read.count(b"\r") - read.endswith(b"\r") != ends:
+        raise Refused(BAD_REQUEST, "a CR or LF that ends no line")
+    if line_end < 0 and len(buffer) >= _MAX_LINE:
+        raise Refused(TARGET_TOO_LONG, f"no end of the first line within {_MAX_LINE} bytes")
+    if len(buffer) >= _LONGEST:
         raise Refused(HEAD_TOO_LARGE, f"no end of the header fields within {MAX_HEAD} bytes")
     return None
 
 
-_VERSION = re.compile(rb"[^ ]+ [^ ]+ HTTP/[0-9]\.[0-9]")
+_VERSION = re.compile(rb"[!-~]+ [!-~]+ HTTP/[0-9]\.[0-9]")
 
 
 def bad_start_line(line: bytes) -> Refused:

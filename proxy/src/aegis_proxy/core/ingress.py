@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from aegis_proxy.core.refusals import BAD_TOKEN, CLOSED, NO_KEYS, NO_TOKEN, NOT_ALLOWED, Refused
 from aegis_proxy.core.request import Body, Request
-from aegis_proxy.core.rules import Grant
+from aegis_proxy.core.rules import Grant, RuleIndex
 from aegis_proxy.core.snapshot import Snapshot
 from aegis_proxy.core.token_cache import TokenCache
 from aegis_proxy.core.token_refusal import Reason, TokenRefused
@@ -41,26 +41,32 @@ def judge(request: Request, snapshot: Snapshot, cache: TokenCache, now: float, *
     """
     if snapshot.closed:
         raise Refused(CLOSED, snapshot.closed)
-    refused: Refused
-    caller: Verified | None = None
+    rules = snapshot.rules
     try:
         caller = _authenticate(request, snapshot, cache, now)
     except TokenRefused as error:
         if error.reason is Reason.UNKNOWN_KEY and not refetched:
             raise UnknownKey(error) from None
-        refused = Refused(NO_KEYS if error.reason is Reason.NO_KEYS else BAD_TOKEN, error.detail, error.reason.value)
-        grant = snapshot.rules.for_anyone(request.method, request.path)
-    else:
-        if caller is None:
-            refused = Refused(NO_TOKEN)
-            grant = snapshot.rules.for_anyone(request.method, request.path)
-        else:
-            refused = Refused(NOT_ALLOWED)
-            grant = snapshot.rules.for_caller(caller.subject, caller.claims, request.method, request.path)
+        refusal = NO_KEYS if error.reason is Reason.NO_KEYS else BAD_TOKEN
+        return _without_caller(request, rules, Refused(refusal, error.detail, error.reason.value))
+    if caller is None:
+        return _without_caller(request, rules, Refused(NO_TOKEN))
+    grant = rules.for_caller(caller, request.method, request.path)
     if grant is not None:
         return Permit(request, caller, grant, None)
-    if snapshot.rules.dry_run:
+    refused = Refused(NOT_ALLOWED)
+    if rules.dry_run:
         return Permit(request, caller, None, refused)
+    raise refused
+
+
+def _without_caller(request: Request, rules: RuleIndex, refused: Refused) -> Permit:
+    """A request whose sender is not known passes where no token is needed, or in a dry run."""
+    grant = rules.for_anyone(request.method, request.path)
+    if grant is not None:
+        return Permit(request, None, grant, None)
+    if rules.dry_run:
+        return Permit(request, None, None, refused)
     raise refused
 
 
@@ -73,7 +79,7 @@ def _authenticate(request: Request, snapshot: Snapshot, cache: TokenCache, now: 
     verified = cache.get(token, snapshot.authorities, now)
     if verified is None:
         verified = verify(token, snapshot.authorities, now)
-        cache.put(token, snapshot.authorities, verified)
+        cache.put(token, verified, snapshot.authorities)
     return verified
 
 
@@ -87,18 +93,19 @@ def head_for_app(permit: Permit, peer: bytes) -> bytes:
     if permit.caller is not None:
         lines.append(b"X-Aegis-Identity: " + permit.caller.subject_text)
     lines.append(b"X-Forwarded-For: " + peer)
-    return b"\r\n".join(lines) + framing_of(request)
+    lines.append(framing_of(request))
+    return b"\r\n".join(lines)
 
 
 def framing_of(request: Request) -> bytes:
-    """The fields that frame the body on its way on, and the end of the head."""
+    """The end of a head: the fields that frame the body on its way on, and the empty line."""
     if request.body is Body.NONE:
         # A method that may have a body says that it has none (RFC 9110 section 8.6).
-        return b"\r\n\r\n" if request.method in _BODYLESS else b"\r\nContent-Length: 0\r\n\r\n"
-    expect = b"\r\nExpect: 100-continue" if request.expects_continue else b""
+        return b"\r\n" if request.method in _BODYLESS else b"Content-Length: 0\r\n\r\n"
+    expect = b"Expect: 100-continue\r\n" if request.expects_continue else b""
     if request.body is Body.CHUNKED:
-        return expect + b"\r\nTransfer-Encoding: chunked\r\n\r\n"
-    return expect + b"\r\nContent-Length: %d\r\n\r\n" % request.length
+        return expect + b"Transfer-Encoding: chunked\r\n\r\n"
+    return expect + b"Content-Length: %d\r\n\r\n" % request.length
 
 
 _BODYLESS = frozenset({b"GET", b"HEAD", b"DELETE", b"OPTIONS"})

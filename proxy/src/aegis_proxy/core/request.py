@@ -84,18 +84,23 @@ def parse_request(block: bytes, role_of: Callable[[bytes], int], *, canonical: b
     passing: list[bytes] = []
     read: dict[int, bytes] = {}
     for line in lines[1:]:
-        name, _, value = line.partition(b":")
-        role = role_of(name)
+        name, colon, value = line.partition(b":")
+        role = role_of(name) if colon else field.BAD
         if role == field.PASS:
             passing.append(line)
-        elif role in read:
-            read[role] = _repeated(role, read[role], value.strip(b" \t"))
         elif role > field.LOOKALIKE:
-            read[role] = value.strip(b" \t")
+            value = value.strip(b" \t")
+            read[role] = value if role not in read else _repeated(role, read[role], value)
         elif role != field.DROP:
             raise Refused(BAD_HEADER, "a field name that is malformed, or folds to one that decides framing")
+    target, path, host = _target(method, raw_target, read.pop(field.HOST, None), canonical)
+    credentials = read.pop(field.AUTHORIZATION, None)
+    absolute = raw_target[:1] not in b"/*"
+    if not read:
+        return Request(
+            method, target, path, host, passing, Body.NONE, 0, not http_1_0, http_1_0, credentials, False, absolute
+        )
     body, size = _framing(read.get(field.CONTENT_LENGTH), read.get(field.TRANSFER_ENCODING), http_1_0)
-    target, path, host = _target(method, raw_target, read.get(field.HOST), canonical)
     keep_alive = not http_1_0
     if connection := read.get(field.CONNECTION):
         options = field.names_in(connection)
@@ -106,8 +111,7 @@ def parse_request(block: bytes, role_of: Callable[[bytes], int], *, canonical: b
     expectation = read.get(field.EXPECT)
     if expectation is not None and expectation.lower() != b"100-continue":
         raise Refused(BAD_EXPECTATION, "an expectation other than 100-continue")
-    expects = expectation is not None and body != Body.NONE and not http_1_0
-    credentials, absolute = read.get(field.AUTHORIZATION), raw_target[:1] not in b"/*"
+    expects = expectation is not None and body is not Body.NONE and not http_1_0
     return Request(
         method, target, path, host, passing, body, size, keep_alive, http_1_0, credentials, expects, absolute
     )
@@ -149,14 +153,19 @@ def _framing(length: bytes | None, coding: bytes | None, http_1_0: bool) -> tupl
     return (Body.LENGTH if size else Body.NONE), size
 
 
+_REFUSED_METHODS = {
+    b"CONNECT": Refused(CONNECT_REFUSED, "CONNECT"),
+    b"TRACE": Refused(TRACE_REFUSED, "TRACE"),
+}
+
+
 def _target(method: bytes, target: bytes, host: bytes | None, canonical: bool) -> tuple[bytes, bytes, bytes]:
     """(target to send on, its path, authority). RFC 9112 section 3.2."""
     if len(target) > MAX_TARGET:
         raise Refused(TARGET_TOO_LONG, f"a target over {MAX_TARGET} bytes")
-    if method == b"CONNECT":
-        raise Refused(CONNECT_REFUSED, "CONNECT")
-    if method == b"TRACE":
-        raise Refused(TRACE_REFUSED, "TRACE")
+    if method in _REFUSED_METHODS:
+        refused = _REFUSED_METHODS[method]
+        raise Refused(refused.refusal, refused.detail)
     if host is None or not is_authority(host):
         raise Refused(BAD_HOST, "no Host, or one that is no host name with an optional port")
     if target[:1] == b"/":
@@ -171,7 +180,7 @@ def _target(method: bytes, target: bytes, host: bytes | None, canonical: bool) -
             raise Refused(BAD_HOST, "a Host that differs from the authority of the target")
         host = form[1]
         raw_path, mark, query = form[2] or b"/", (form[3] or b"")[:1], (form[3] or b"")[1:]
-    if not _QUERY.fullmatch(query):
+    if query and not _QUERY.fullmatch(query):
         raise Refused(BAD_TARGET, "a query with a byte that no query may hold")
     if not canonical:
         if b"#" in raw_path:

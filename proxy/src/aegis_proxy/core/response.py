@@ -18,7 +18,7 @@ _SINGLE = frozenset({field.CONTENT_LENGTH, field.TRANSFER_ENCODING})
 
 
 class Response(NamedTuple):
-    """`fields` are the lines that pass on; framing and hop-by-hop fields are not among them.
+    """`fields` are the lines that pass on: hop-by-hop fields are not among them, Content-Length is.
 
     `body` says how the body comes; NONE for an answer that has none by its status or its request's method.
     `length` is what Content-Length said, or -1: a HEAD or a 304 keeps it though no body follows.
@@ -56,15 +56,20 @@ def parse_response(block: bytes, method: bytes) -> Response:
             if role in read:
                 raise Refused(UPSTREAM_BROKEN, "two fields that frame the body")
             read[role] = value.strip(b" \t")
+            if role == field.CONTENT_LENGTH:
+                passing.append(line)
         elif role in (field.BAD, field.LOOKALIKE):
             raise Refused(UPSTREAM_BROKEN, "a malformed header field")
     http_1_0 = lines[0].startswith(b"HTTP/1.0")
-    options = field.names_in(read.get(field.CONNECTION, b""))
+    keep_alive = not http_1_0
+    if connection := read.get(field.CONNECTION):
+        options = field.names_in(connection)
+        keep_alive = keep_alive and b"close" not in options
+        passing = field.without(passing, options)
     status = int(start[1])
     body, length = _framing(status, method, read.get(field.CONTENT_LENGTH), read.get(field.TRANSFER_ENCODING), http_1_0)
-    keep_alive = not http_1_0 and b"close" not in options and body is not Body.UNTIL_CLOSE
     line = lines[0] if not http_1_0 else b"HTTP/1.1" + lines[0][8:]
-    return Response(status, line, field.without(passing, options), body, length, keep_alive)
+    return Response(status, line, passing, body, length, keep_alive and body is not Body.UNTIL_CLOSE)
 
 
 def _framing(

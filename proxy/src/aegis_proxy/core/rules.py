@@ -5,6 +5,7 @@ what (the path). What it does not find is denied.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Protocol
 
 from attrs import field, frozen
 
@@ -29,13 +30,29 @@ class Grant:
     rule: str
 
 
+class Caller(Protocol):
+    """Whom a request comes from, beyond doubt (see `tokens.Verified`). `subject_text` is the subject as bytes."""
+
+    @property
+    def subject(self) -> Subject: ...
+
+    @property
+    def subject_text(self) -> bytes: ...
+
+    @property
+    def claims(self) -> Mapping[str, object]: ...
+
+
 @frozen
 class _Entry:
     grant: Grant
     claims: Mapping[str, frozenset[str]]
 
-    def admits(self, claims: Mapping[str, object]) -> bool:
-        return all(_holds(claims.get(name), name, values) for name, values in self.claims.items())
+    def admits(self, caller: Caller | None) -> bool:
+        if not self.claims:
+            return True
+        held = caller.claims if caller is not None else {}
+        return all(_holds(held.get(name), name, values) for name, values in self.claims.items())
 
 
 def _holds(value: object, name: str, wanted: frozenset[str]) -> bool:
@@ -54,21 +71,29 @@ class _Paths:
     exact: dict[bytes, list[_Entry]] = field(factory=dict)
     prefix: dict[bytes, list[_Entry]] = field(factory=dict)
 
-    def find(self, path: bytes, claims: Mapping[str, object]) -> Grant | None:
-        for entry in self.exact.get(path, ()):
-            if entry.admits(claims):
-                return entry.grant
+    def find(self, path: bytes, caller: Caller | None) -> Grant | None:
+        entries = self.exact.get(path)
+        if entries is not None:
+            for entry in entries:
+                if entry.admits(caller):
+                    return entry.grant
         if not self.prefix:
             return None
         prefix = path
         while True:
-            for entry in self.prefix.get(prefix, ()):
-                if entry.admits(claims):
-                    return entry.grant
+            entries = self.prefix.get(prefix)
+            if entries is not None:
+                for entry in entries:
+                    if entry.admits(caller):
+                        return entry.grant
             cut = prefix.rfind(b"/")
             if cut < 0:
                 return None
             prefix = prefix[:cut]
+
+
+# Who: a subject as bytes, a namespace, anyone with a good token, or anyone at all.
+_Who = str | bytes
 
 
 @frozen(eq=False)
@@ -77,27 +102,33 @@ class RuleIndex:
 
     size: int
     dry_run: bool
-    _callers: Mapping[str, Mapping[bytes, _Paths]] = field(repr=False)
+    _callers: Mapping[_Who, Mapping[bytes, _Paths]] = field(repr=False)
 
     def for_anyone(self, method: bytes, path: bytes) -> Grant | None:
         """The rule that allows this request without a token."""
-        return self._find(_NO_IDENTITY, method, path, {}) if _NO_IDENTITY in self._callers else None
+        methods = self._callers.get(_NO_IDENTITY)
+        return None if methods is None else _find(methods, None, method, path)
 
-    def for_caller(self, subject: Subject, claims: Mapping[str, object], method: bytes, path: bytes) -> Grant | None:
+    def for_caller(self, caller: Caller, method: bytes, path: bytes) -> Grant | None:
         """The rule that allows this request to a verified caller."""
-        for key in (str(subject), subject.namespace, _ANY_IDENTITY):
-            if key in self._callers and (grant := self._find(key, method, path, claims)):
+        callers = self._callers
+        for key in (caller.subject_text, caller.subject.namespace, _ANY_IDENTITY):
+            methods = callers.get(key)
+            if methods is not None and (grant := _find(methods, caller, method, path)):
                 return grant
         return self.for_anyone(method, path)
 
-    def _find(self, key: str, method: bytes, path: bytes, claims: Mapping[str, object]) -> Grant | None:
-        """Looks the path up. Servers that cut path parameters off read another path: both readings must be allowed."""
-        for candidate in (method, _ANY_METHOD):
-            paths = self._callers[key].get(candidate)
-            grant = paths.find(path, claims) if paths else None
-            if grant and (b";" not in path or (paths and paths.find(without_parameters(path), claims))):
-                return grant
-        return None
+
+def _find(methods: Mapping[bytes, _Paths], caller: Caller | None, method: bytes, path: bytes) -> Grant | None:
+    """Looks the path up. Servers that cut path parameters off read another path: both readings must be allowed."""
+    for candidate in (method, _ANY_METHOD):
+        paths = methods.get(candidate)
+        if paths is None:
+            continue
+        grant = paths.find(path, caller)
+        if grant is not None and (b";" not in path or paths.find(without_parameters(path), caller)):
+            return grant
+    return None
 
 
 def compile_rules(policies: Iterable[IngressPolicy], *, missing: bool) -> RuleIndex:
@@ -106,7 +137,7 @@ def compile_rules(policies: Iterable[IngressPolicy], *, missing: bool) -> RuleIn
     `missing`: one of the pod's policies is not there, or cannot be read. It contributes no rule, and it might have
     said Enforce, so nothing is let through for DryRun's sake.
     """
-    callers: dict[str, dict[bytes, _Paths]] = {}
+    callers: dict[_Who, dict[bytes, _Paths]] = {}
     size, enforced, known = 0, missing, False
     for policy in policies:
         known = True
@@ -118,8 +149,9 @@ def compile_rules(policies: Iterable[IngressPolicy], *, missing: bool) -> RuleIn
     return RuleIndex(size, known and not enforced, callers)
 
 
-def _add(callers: dict[str, dict[bytes, _Paths]], rule: Rule, entry: _Entry) -> None:
-    for key in [_NO_IDENTITY] if rule.unauthenticated else map(_key, rule.identities):
+def _add(callers: dict[_Who, dict[bytes, _Paths]], rule: Rule, entry: _Entry) -> None:
+    keys: list[_Who] = [_NO_IDENTITY] if rule.unauthenticated else [_key(pattern) for pattern in rule.identities]
+    for key in keys:
         methods = callers.setdefault(key, {})
         for method in rule.methods:
             paths = methods.setdefault(method.encode(), _Paths())
@@ -130,10 +162,10 @@ def _add(callers: dict[str, dict[bytes, _Paths]], rule: Rule, entry: _Entry) -> 
                     paths.prefix.setdefault(path.removesuffix(b"/"), []).append(entry)
 
 
-def _key(pattern: IdentityPattern) -> str:
+def _key(pattern: IdentityPattern) -> _Who:
     if pattern.namespace is None:
         return _ANY_IDENTITY
-    return pattern.namespace if pattern.name is None else str(Subject(pattern.namespace, pattern.name))
+    return pattern.namespace if pattern.name is None else str(Subject(pattern.namespace, pattern.name)).encode()
 
 
 NO_RULES = compile_rules((), missing=True)

@@ -27,7 +27,7 @@ class Route(NamedTuple):
     address: Address
     head: bytes
     label: tuple[str, str, str, str, str]
-    caller: str = ""
+    caller: bytes = b""
 
 
 class Client(Protocol):
@@ -97,7 +97,7 @@ class Exchange:
 
     def go(self, route: "Route | Deferred[Route]") -> None:
         """Sends the request on, at once or when its route is known."""
-        if isinstance(route, Deferred):
+        if not isinstance(route, Route):
             self._wait(route, self.go)
             return
         self.route = route
@@ -155,8 +155,6 @@ class Exchange:
         chunked = response.body is Body.CHUNKED
         if chunked and not self.request.http_1_0:
             lines.append(b"Transfer-Encoding: chunked")
-        elif response.length >= 0:
-            lines.append(b"Content-Length: %d" % response.length)
         if response.body is Body.UNTIL_CLOSE or (chunked and self.request.http_1_0) or not self.sent_all:
             self.last = True
         if self.last:

@@ -66,4 +66,4 @@ class IngressSide:
             label = ("dry_run", permit.would_refuse.reason, provider, "", "")
         else:
             label = ("allow", "", provider, grant.policy, grant.rule)
-        return Route(address, head, label, str(caller.subject) if caller else "")
+        return Route(address, head, label, caller.subject_text if caller else b"")

@@ -1,5 +1,6 @@
 """The one room where everything is wired: settings in, a running proxy out."""
 
+import gc
 import signal
 import sys
 import time
@@ -19,6 +20,7 @@ from aegis_proxy.shell.egress import EgressSide
 from aegis_proxy.shell.ingress import IngressSide
 from aegis_proxy.shell.logs import Log, twisted_observer
 from aegis_proxy.shell.metrics import Metrics
+from aegis_proxy.shell.reactor import install
 from aegis_proxy.shell.records import Records
 from aegis_proxy.shell.redirected import original_destination
 from aegis_proxy.shell.resolver import ConnectTo, Resolver
@@ -156,9 +158,7 @@ async def _as_deferred(result: Any) -> None:
 
 def run(settings: Settings) -> int:
     """Runs until SIGTERM or SIGINT; gives the exit code."""
-    from twisted.internet import reactor as installed
-
-    reactor: Any = installed
+    reactor = install()
     log = Log(sys.stdout.fileno(), settings.log_level, reactor, time.time)
     globalLogBeginner.beginLoggingTo(
         [twisted_observer(log)],  # type: ignore[list-item]  # a plain callable is an observer, which zope cannot see
@@ -174,6 +174,8 @@ def run(settings: Settings) -> int:
         if not stopping:
             stopping.append(Deferred.fromCoroutine(proxy.stop()).addBoth(lambda _: reactor.stop()))
 
+    gc.freeze()  # what was made at the start stays: the collector need not look at it again
+    gc.set_threshold(20_000, 50, 50)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: reactor.callFromThread(stop))
     reactor.run(installSignalHandlers=False)

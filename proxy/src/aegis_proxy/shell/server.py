@@ -109,10 +109,11 @@ class ServerConnection(TcpProtocol):
             if not self._began:
                 if data == b"\r":
                     break
-                data = data.removeprefix(b"\r\n")  # RFC 9112 section 2.2: one empty line before a request is ignored
                 self._began = self._server.clock()
                 self.deadline = self._began + self._server.deadlines.head
-                continue
+                if data[:1] == b"\r":  # RFC 9112 section 2.2: one empty line before a request is ignored
+                    data = data.removeprefix(b"\r\n")
+                    continue
             try:
                 split = take_head(data, START_LINE)
                 if split is None:

@@ -9,7 +9,7 @@ from socket import socket
 from typing import TYPE_CHECKING
 from typing import Protocol as Interface
 
-from twisted.internet import tcp
+from twisted.internet import main, tcp
 from twisted.internet.interfaces import IReactorTCP
 from twisted.internet.protocol import ClientFactory, Factory, Protocol
 
@@ -19,7 +19,23 @@ else:
     _Base = object
 
 
+_READ_SIZE = 64 * 1024
+
+
 class _ImmediateWrites(_Base):
+    def doRead(self) -> Exception | None:
+        """As tcp.Connection.doRead, without its detours."""
+        try:
+            data = self.socket.recv(_READ_SIZE)
+        except BlockingIOError:
+            return None
+        except OSError:
+            return main.CONNECTION_LOST
+        if not data:
+            return main.CONNECTION_DONE
+        self.protocol.dataReceived(data)
+        return None
+
     def write(self, data: bytes) -> None:
         if self.dataBuffer or self._tempDataBuffer or not self.connected or self._writeDisconnected:
             super().write(data)

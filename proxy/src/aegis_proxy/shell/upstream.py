@@ -55,6 +55,7 @@ class UpstreamConnection(TcpProtocol):
         self._buffer = b""
         self._interim = 0
         self._keep_alive = False
+        self._paused = False
         self._decoder: Decoder | None = None
 
     def connectionMade(self) -> None:
@@ -74,15 +75,18 @@ class UpstreamConnection(TcpProtocol):
         self.transport.write(data)
 
     def pause_receiving(self) -> None:
+        self._paused = True
         self.transport.pauseProducing()
 
     def resume_receiving(self) -> None:
+        self._paused = False
         self.transport.resumeProducing()
 
     def release(self) -> None:
         """Both sides are done with the exchange: the connection may serve another."""
         self._exchange = None
-        self.transport.resumeProducing()
+        if self._paused:
+            self.resume_receiving()
         if self._keep_alive and not self._buffer:
             self.reused = True
             self._pool.keep(self)
@@ -194,7 +198,9 @@ class UpstreamPool:
         return made
 
     def keep(self, connection: UpstreamConnection) -> None:
-        idle = self._idle.setdefault(connection.address, deque())
+        idle = self._idle.get(connection.address)
+        if idle is None:
+            idle = self._idle[connection.address] = deque()
         idle.append(connection)
         if len(idle) > self._limit:
             idle.popleft().abandon()
