@@ -129,6 +129,17 @@ def test_w04_init_containers_before_ours_are_moved_behind() -> None:
     assert again.pod == injected
 
 
+def test_w01_null_counts_as_absent() -> None:
+    """Members that are null are made as if they were not there."""
+    document = pod({"egress": "true", "identity": "orders", "redirect": "none"}, initContainers=None, volumes=None)
+    document["metadata"]["labels"] = None
+    document["spec"]["containers"][0] |= {"env": None, "ports": None, "securityContext": None, "readinessProbe": None}
+    decision = injector(usual_cluster()).decide(document, "shop")
+    assert isinstance(decision, Inject)
+    assert decision.pod["metadata"]["labels"] == {"aegisproxy.io/injected": "true"}
+    assert len(decision.pod["spec"]["containers"][0]["env"]) == 4
+
+
 def test_w05_no_variable_of_the_app_reaches_the_proxy() -> None:
     """AEGIS_ and OTEL_ variables of the app stay in the app."""
     app = {"name": "app", "image": "app", "env": [{"name": "AEGIS_POLICY", "value": "mine"}, {"name": "OTEL_X"}]}
@@ -251,3 +262,24 @@ def test_a_silent_api_server_refuses_for_now() -> None:
     decision = injector(Silent()).decide(pod({"egress": "true", "identity": "orders"}), "shop")
     assert isinstance(decision, Refuse)
     assert decision.code == 503
+
+
+@pytest.mark.parametrize(
+    "chosen", [{}, {"serviceAccountName": ""}, {"serviceAccountName": "default"}, {"serviceAccount": "orders"}]
+)
+def test_w07_a_pod_gets_the_service_account_of_its_identity(chosen: dict[str, str]) -> None:
+    """Where its author chose none, or that very one."""
+    document = pod({"egress": "true", "identity": "orders"}, **chosen)
+    decision = injector(usual_cluster()).decide(document, "shop")
+    assert isinstance(decision, Inject)
+    assert decision.pod["spec"]["serviceAccountName"] == "orders"
+    assert decision.pod["spec"].get("serviceAccount", "orders") == "orders"
+
+
+@pytest.mark.parametrize("field", ["serviceAccountName", "serviceAccount"])
+def test_w07_a_service_account_that_was_chosen_is_never_changed(field: str) -> None:
+    """A pod does not silently become somebody else: its author corrects it, or the annotation."""
+    document = pod({"egress": "true", "identity": "orders"}, **{field: "admin"})
+    decision = injector(usual_cluster()).decide(document, "shop")
+    assert isinstance(decision, Refuse)
+    assert "spec.serviceAccountName: got admin, wanted orders" in decision.why

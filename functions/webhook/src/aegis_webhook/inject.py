@@ -69,7 +69,7 @@ class Injector:
         _put_in(
             desired, found, self._containers(desired, settings, grant, recorded), list(sidecar.volumes(grant.needs))
         )
-        desired["metadata"].setdefault("labels", {})[INJECTED_LABEL] = "true"
+        desired["metadata"]["labels"] = {**labels_of(pod), INJECTED_LABEL: "true"}
         return Inject(desired, tuple(warnings))
 
     def _containers(
@@ -167,9 +167,9 @@ def _tell_proxy(pod: Object, settings: PodSettings) -> None:
         known = {str(fields.get("name")) for _, fields in objects_at(Node(container.fields, container.path), "env")}
         for name, value in wanted.items():
             spellings = (name.upper(), name)
-            missing = [] if known.intersection(spellings) else [{"name": text, "value": value} for text in spellings]
-            if missing:
-                container.fields.setdefault("env", []).extend(missing)
+            if known.isdisjoint(spellings):
+                added = [{"name": text, "value": value} for text in spellings]
+                container.fields["env"] = [*(container.fields.get("env") or ()), *added]
 
 
 def _put_in(pod: Object, found: _Found, made: list[Object], volumes: list[Object]) -> None:
