@@ -43,6 +43,7 @@ def parse_response(block: bytes, method: bytes) -> Response:
     start = STATUS_LINE.fullmatch(lines[0]) if lines else None
     if lines is None or start is None or len(lines) > MAX_FIELDS + 1:
         raise Refused(UPSTREAM_BROKEN, "a head that is no HTTP/1.1 response")
+    status = int(start[1])
     passing: list[bytes] = []
     read: dict[int, bytes] = {}
     for line in lines[1:]:
@@ -56,7 +57,7 @@ def parse_response(block: bytes, method: bytes) -> Response:
             if role in read:
                 raise Refused(UPSTREAM_BROKEN, "two fields that frame the body")
             read[role] = value.strip(b" \t")
-            if role == field.CONTENT_LENGTH:
+            if role == field.CONTENT_LENGTH and status >= 200 and status != 204:  # RFC 9110 section 8.6
                 passing.append(line)
         elif role in (field.BAD, field.LOOKALIKE):
             raise Refused(UPSTREAM_BROKEN, "a malformed header field")
@@ -66,7 +67,6 @@ def parse_response(block: bytes, method: bytes) -> Response:
         options = field.names_in(connection)
         keep_alive = keep_alive and b"close" not in options
         passing = field.without(passing, options)
-    status = int(start[1])
     body, length = _framing(status, method, read.get(field.CONTENT_LENGTH), read.get(field.TRANSFER_ENCODING), http_1_0)
     line = lines[0] if not http_1_0 else b"HTTP/1.1" + lines[0][8:]
     return Response(status, line, passing, body, length, keep_alive and body is not Body.UNTIL_CLOSE)
