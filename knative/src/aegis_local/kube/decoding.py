@@ -88,13 +88,11 @@ def conformed(value: Any, kind: Kind, field_validation: str, warnings: list[str]
         if problem := _wrong_shape(obj, kind):
             raise problem
         return _shaped(with_builtin_defaults(with_defaults(obj, kind.schema)))
-    if errors := validate(obj["metadata"], kind.schema["properties"]["metadata"], "metadata"):
+    shared = kind.schema["properties"]["metadata"]
+    obj["metadata"] = without_nulls(obj["metadata"], shared)
+    if errors := validate(obj["metadata"], shared, "metadata"):
         raise _unfit(kind, "; ".join(map(str, errors)))
-    return _shaped(
-        with_defaults(
-            {**obj, "metadata": without_nulls(obj["metadata"], kind.schema["properties"]["metadata"])}, kind.schema
-        )
-    )
+    return _shaped(with_defaults(obj, kind.schema))
 
 
 def _wrong_shape(obj: Object, kind: Kind) -> ApiError | None:
