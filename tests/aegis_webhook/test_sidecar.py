@@ -1,15 +1,18 @@
 """What is put into a pod; the cases in `tests/cases/webhook` hold the whole of it."""
 
+import argparse
+import json
 import re
 
 import pytest
 
 from aegis_idp.values import PodNeeds, ProjectedToken, SecretKey
+from aegis_proxy.settings import add_flags, read_settings
 from aegis_webhook.decision import Object, Refused
 from aegis_webhook.options import Options
 from aegis_webhook.settings import Egress, Ingress, PodSettings
 from aegis_webhook.sidecar import init_container, volumes
-from support.admission import cases
+from support.admission import Case, cases
 
 OPTIONS = Options("image")
 
@@ -72,3 +75,21 @@ def test_an_audience_that_is_no_file_name_is_refused(audience: str) -> None:
     """The kubelet could not write such a file; the author hears of it first."""
     with pytest.raises(Refused, match="cannot be the name of a file"):
         by_name(PodNeeds((ProjectedToken(audience),)))
+
+
+@pytest.mark.parametrize("case", [case for case in cases() if "injected" in case.document], ids=lambda case: case.name)
+def test_the_proxy_understands_what_it_is_told(case: Case) -> None:
+    """Every variable of the sidecar is one of the proxy's, and its value can be read; an empty listener is off."""
+    proxy = next(item for item in case.document["injected"]["spec"]["initContainers"] if item["name"] == "aegis-proxy")
+    told = {variable["name"]: variable.get("value", "shop") for variable in proxy["env"]}
+    parser = argparse.ArgumentParser()
+    add_flags(parser)
+    nothing = parser.parse_args([])
+    known = {"AEGIS_" + name.upper() for name in vars(nothing)} | {"AEGIS_POLICY"}
+    assert set(told) <= known
+    settings = read_settings(nothing, {**told, "KUBERNETES_SERVICE_HOST": "10.0.0.1"})
+    annotations = case.document["pod"]["metadata"]["annotations"]
+    assert (settings.ingress_listen is not None) == (annotations.get("aegisproxy.io/ingress") == "true")
+    assert (settings.egress_listen is not None) == (annotations.get("aegisproxy.io/egress") == "true")
+    assert settings.redirect.value == annotations.get("aegisproxy.io/redirect", "iptables")
+    assert set(settings.probes) == set(json.loads(told.get("AEGIS_PROBES", "{}")))
