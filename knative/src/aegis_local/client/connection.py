@@ -9,20 +9,20 @@ from collections import deque
 from collections.abc import AsyncGenerator, Mapping
 from typing import Any
 
+import treq
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from treq.client import HTTPClient
 from twisted.internet.defer import Deferred
-from twisted.internet.error import ConnectError, ConnectionLost
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.internet.ssl import Certificate, PrivateCertificate, optionsForClientTLS, trustRootFromCertificates
 from twisted.python.failure import Failure
-from twisted.web.client import Agent, HTTPConnectionPool, ResponseFailed, readBody
+from twisted.web.client import Agent, HTTPConnectionPool
 from twisted.web.iweb import IPolicyForHTTPS, IResponse
 from zope.interface import implementer
 
 from aegis_local.client.access import Access
-from aegis_local.client.errors import ApiUnreachable, refusal
+from aegis_local.client.errors import NO_ANSWER, ApiUnreachable, refusal
 from aegis_local.reactors import Reactor
 
 _ANSWER_SECONDS = 30.0
@@ -105,14 +105,14 @@ class Connection:
             return await self._http.request(
                 method, url, params=dict(params), headers=headers, data=data, unbuffered=True, allow_redirects=False
             )
-        except (ConnectError, ConnectionLost, ResponseFailed, OSError) as error:
+        except NO_ANSWER as error:
             raise ApiUnreachable(f"{method} {path}: {_cause(error)}") from error
 
 
 async def _read(response: IResponse, path: str) -> bytes:
     try:
-        return await readBody(response)
-    except (ResponseFailed, ConnectionLost) as error:
+        return await treq.content(response)
+    except NO_ANSWER as error:
         raise ApiUnreachable(f"the answer to {path} broke off: {_cause(error)}") from error
 
 

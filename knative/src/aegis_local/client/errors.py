@@ -4,6 +4,12 @@
 
 import json
 
+from twisted.internet.error import ConnectError, ConnectionDone, ConnectionLost
+from twisted.web.client import ResponseFailed
+
+NO_ANSWER = (ConnectError, ConnectionDone, ConnectionLost, ResponseFailed, OSError)
+"""How Twisted's HTTP client says that no answer came, or only a part of one."""
+
 
 class ApiUnreachable(Exception):
     """No answer of the API server: it is down, or not yet up."""

@@ -6,16 +6,18 @@
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import treq
 from attrs import frozen
 from treq.client import HTTPClient
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import HostnameEndpoint, connectProtocol
 from twisted.internet.protocol import Protocol
 from twisted.internet.ssl import CertificateOptions
-from twisted.web.client import Agent, HTTPConnectionPool, readBody
+from twisted.web.client import Agent, HTTPConnectionPool
 from twisted.web.iweb import IPolicyForHTTPS
 from zope.interface import implementer
 
+from aegis_local.client.errors import NO_ANSWER
 from aegis_local.client.resources import Object
 from aegis_local.kubelet.pods import port_number
 from aegis_local.process.groups import Exit
@@ -141,7 +143,7 @@ class Prober:
         endpoint = HostnameEndpoint(self._reactor, "127.0.0.1", port)
         try:
             protocol = await connectProtocol(endpoint, Protocol())
-        except Exception as error:
+        except NO_ANSWER as error:
             raise ProbeFailed(f"no connection: {error}") from error
         protocol.transport.loseConnection()
 
@@ -150,8 +152,8 @@ class Prober:
         url = f"{question.scheme}://127.0.0.1:{question.port}{question.path}"
         try:
             response = await self._http.get(url, headers=headers, allow_redirects=False, unbuffered=True)
-            body = await readBody(response)
-        except Exception as error:
+            body = await treq.content(response)
+        except NO_ANSWER as error:
             raise ProbeFailed(f"no answer: {error}") from error
         if not 200 <= response.code < 400:
             text = body.decode(errors="replace").strip()[:200]

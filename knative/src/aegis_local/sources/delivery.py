@@ -3,10 +3,12 @@
 # mypy: allow-untyped-calls
 # (Twisted's HTTP client carries no types.)
 
+import treq
 from treq.client import HTTPClient
 from twisted.logger import Logger
-from twisted.web.client import Agent, HTTPConnectionPool, readBody
+from twisted.web.client import Agent, HTTPConnectionPool
 
+from aegis_local.client.errors import NO_ANSWER
 from aegis_local.reactors import Reactor
 from aegis_local.sources.events import Event
 from aegis_local.tasks import sleep
@@ -56,8 +58,8 @@ class Sender:
         headers: dict[bytes | str, bytes | str] = dict(event.headers.items())
         try:
             response = await self._http.post(url, headers=headers, data=event.body, allow_redirects=False)
-            await readBody(response)
-        except Exception as error:  # noqa: BLE001  # whatever kept the answer away, the event is tried again
+            await treq.content(response)
+        except NO_ANSWER as error:
             log.debug("{url}: {error}", url=url, error=error)
             return None
         return int(response.code)
