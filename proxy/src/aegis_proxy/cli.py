@@ -4,23 +4,35 @@ import argparse
 import os
 import sys
 
-from aegis_proxy.settings import SettingsError, add_flags, read_settings
+from aegis_proxy import redirect, settings
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Runs the command; gives its exit code: 0 after a clean stop, 2 for settings that cannot be used."""
+    """Runs the command; gives its exit code: 0 after a clean end, 1 for a failure, 2 for unusable settings."""
     parser = argparse.ArgumentParser(
         prog="aegis-proxy", description="The Aegis sidecar: tokens judged on the way in, attached on the way out."
     )
     commands = parser.add_subparsers(dest="command", required=True)
-    runner = commands.add_parser("run", help="run the proxy until SIGTERM")
-    add_flags(runner)
+    settings.add_flags(commands.add_parser("run", help="run the proxy until SIGTERM"))
+    redirect.add_flags(commands.add_parser("redirect", help="turn a pod's traffic to its proxy, and end"))
     parsed = parser.parse_args(arguments)
     try:
-        settings = read_settings(parsed, os.environ)
-        from aegis_proxy.shell.main import run
-
-        return run(settings)
-    except SettingsError as error:
+        return _redirect(parsed) if parsed.command == "redirect" else _run(parsed)
+    except settings.SettingsError as error:
         print(f"aegis-proxy: {error}", file=sys.stderr)
         return 2
+    except redirect.RedirectError as error:
+        print(f"aegis-proxy: {error}", file=sys.stderr)
+        return 1
+
+
+def _run(parsed: argparse.Namespace) -> int:
+    read = settings.read_settings(parsed, os.environ)
+    from aegis_proxy.shell.main import run  # the reactor is chosen there, and `redirect` needs none
+
+    return run(read)
+
+
+def _redirect(parsed: argparse.Namespace) -> int:
+    redirect.redirect(redirect.read_redirection(parsed))
+    return 0

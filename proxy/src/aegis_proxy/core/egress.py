@@ -17,7 +17,7 @@ from aegis_proxy.core.snapshot import Snapshot
 
 
 class Destination(NamedTuple):
-    """`host` is normal (see aegis_api.hosts) or a literal address; `audience` is empty where no token may be attached."""
+    """`host` is normal (see aegis_api.hosts) or a literal address; `audience` is empty where no token goes."""
 
     host: str
     port: int

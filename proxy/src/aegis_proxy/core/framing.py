@@ -121,11 +121,9 @@ class ChunkedDecoder:
             return part[2:]
         end = part.find(b"\r\n\r\n")
         if end < 0:
-            if (
-                len(part) > _MAX_TRAILERS
-                or b"\n" in part.replace(b"\r\n", b"")
-                or b"\r" in part.replace(b"\r\n", b"")[:-1]
-            ):
+            ends = part.count(b"\r\n")
+            bare = part.count(b"\n") != ends or part.count(b"\r") - part.endswith(b"\r") != ends
+            if bare or len(part) > _MAX_TRAILERS:
                 raise Refused(BAD_BODY, "trailers that do not end")
             self._buffer = part
             return b""

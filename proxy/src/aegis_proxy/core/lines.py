@@ -1,7 +1,7 @@
 """Cuts a stream of bytes into lines."""
 
 
-class LineTooLong(Exception):  # noqa: N818  # named by what came
+class LineTooLong(Exception):  # named by what came
     """A line is longer than anything that was expected."""
 
 

@@ -55,7 +55,7 @@ class _State(Enum):
     WAITING_TO_WATCH = auto()
 
 
-class _Unreadable(Exception):  # noqa: N818  # named by what is wrong with it
+class _Unreadable(Exception):  # named by what is wrong with it
     """An answer that is not what the API promises. Its text says how."""
 
 

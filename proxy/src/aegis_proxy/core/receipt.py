@@ -17,7 +17,7 @@ from aegis_proxy.core.token_refusal import TokenRefused, quoted
 _LONGEST = 8 * 1024
 
 
-class WrongToken(Exception):  # noqa: N818  # named by what came
+class WrongToken(Exception):  # named by what came
     """The provider issued a token that cannot be used. Its text says why, and holds no byte of the token."""
 
 

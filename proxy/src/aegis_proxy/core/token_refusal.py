@@ -32,7 +32,7 @@ class Reason(StrEnum):
     PLUGIN_FAILED = "plugin_failed"
 
 
-class TokenRefused(Exception):  # noqa: N818 - an outcome that is expected, not an error of the program
+class TokenRefused(Exception):
     """A token that proves nothing.
 
     `detail` is one phrase for the operator's log, never for the caller. It holds no bytes of the token; texts that the

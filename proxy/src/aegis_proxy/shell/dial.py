@@ -33,7 +33,7 @@ _KEEPALIVE = {"TCP_KEEPIDLE": 15, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 3, "TCP_USE
 Redirected = Callable[[str, int], "tuple[str, int] | None"]
 
 
-class RefusedAddress(Exception):  # noqa: N818  # named by what happened
+class RefusedAddress(Exception):  # named by what happened
     """A name led to an address that no connection may go to."""
 
 

@@ -14,7 +14,7 @@ from aegis_proxy.shell.upstream import Address, UpstreamConnection, UpstreamPool
 
 T = TypeVar("T")
 
-# Requests that may be sent again on a fresh connection when an idle one turned out to be closed (RFC 9110 section 9.2.2).
+# May be sent again on a fresh connection when an idle one turned out to be closed (RFC 9110 section 9.2.2).
 _IDEMPOTENT = frozenset({b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE"})
 
 

@@ -20,7 +20,7 @@ _LARGEST = 64 << 20
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
-class Unreadable(Exception):  # noqa: N818  # named by what is wrong with it
+class Unreadable(Exception):  # named by what is wrong with it
     """A file of resources that cannot be used. Its text names the file, and where it is wrong."""
 
 

@@ -13,7 +13,7 @@ Sample = tuple[Mapping[str, str], float]
 
 
 class Metrics:
-    """`requests` is keyed by REQUEST_LABELS; `durations` are seconds from a request's first byte to its answer's last."""
+    """`requests` is keyed by REQUEST_LABELS; durations run from a request's first byte to its answer's last."""
 
     REQUEST_LABELS = ("direction", "decision", "reason", "provider", "policy", "rule", "status_class")
 

@@ -20,7 +20,7 @@ from aegis_idp.values import Secret, TokenRequest, Trust
 _REMEMBERED = 4
 
 
-class PluginDefect(Exception):  # noqa: N818  # named by what happened
+class PluginDefect(Exception):  # named by what happened
     """A plugin raised what no plugin may raise. Its text never holds the foreign error's own text."""
 
 

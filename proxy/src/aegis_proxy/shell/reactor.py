@@ -29,7 +29,7 @@ class DirectEPollReactor(epollreactor.EPollReactor):
                 continue
             try:
                 why = selectable.doRead()
-            except Exception:
+            except Exception:  # noqa: BLE001  # as the stock loop: one defect costs one connection
                 _log.failure("reading failed")
                 why = CONNECTION_LOST
             if why:

@@ -242,7 +242,7 @@ class ServerConnection(TcpProtocol):
         """The connection is lost, of which `connectionLost` tells."""
 
     def _close(self) -> None:
-        """Says that no more will come, and reads on for a moment: a close at once could destroy what was just written."""
+        """Says that no more will come, and reads on for a moment: a close at once could destroy what was written."""
         self._closing = True
         self._buffer = b""
         self.deadline = self._server.clock() + self._server.deadlines.drain

@@ -28,7 +28,7 @@ _FAST = Backoff(first=1.0, most=60.0, jitter=0.2)
 _SLOW = Backoff(first=30.0, most=60.0, jitter=0.2)
 
 
-class TokenUnavailable(Exception):  # noqa: N818  # named by what happened, as its catcher asks
+class TokenUnavailable(Exception):  # named by what happened, as its catcher asks
     """No token can be had now. Its text is for the log; `retry_after` is in seconds."""
 
     def __init__(self, message: str, retry_after: float) -> None:

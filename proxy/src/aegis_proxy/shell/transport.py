@@ -6,24 +6,27 @@ the price of a request.
 """
 
 from socket import socket
-from typing import TYPE_CHECKING
+from typing import Any
 from typing import Protocol as Interface
 
 from twisted.internet import main, tcp
 from twisted.internet.interfaces import IReactorTCP
 from twisted.internet.protocol import ClientFactory, Factory, Protocol
 
-if TYPE_CHECKING:
-    from twisted.internet.tcp import Connection as _Base
-else:
-    _Base = object
-
-
 _READ_SIZE = 64 * 1024
 
 
-class _ImmediateWrites(_Base):
-    def doRead(self) -> Exception | None:
+class _ImmediateWrites:
+    """Mixed in before a transport of twisted.internet.tcp, whose queue takes what the socket does not."""
+
+    connected: Any
+    dataBuffer: Any
+    protocol: Any
+    socket: Any
+    _tempDataBuffer: Any
+    _writeDisconnected: Any
+
+    def doRead(self) -> Any:
         """As tcp.Connection.doRead, without its detours."""
         try:
             data = self.socket.recv(_READ_SIZE)
@@ -38,14 +41,17 @@ class _ImmediateWrites(_Base):
 
     def write(self, data: bytes) -> None:
         if self.dataBuffer or self._tempDataBuffer or not self.connected or self._writeDisconnected:
-            super().write(data)
+            self._queue(data)
             return
         try:
             sent = self.socket.send(data)
         except OSError:  # full, or broken: the queued write will find out which, as every Twisted transport does
             sent = 0
         if sent < len(data):
-            super().write(data[sent:])
+            self._queue(data[sent:])
+
+    def _queue(self, data: bytes) -> None:
+        super().write(data)  # type: ignore[misc]  # of the transport that this is mixed into
 
 
 class ImmediateServer(_ImmediateWrites, tcp.Server):
