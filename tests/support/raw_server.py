@@ -104,6 +104,8 @@ async def raw_server(tls: KeyPair | None = None, interface: str = "127.0.0.1") -
             if not connection.lost.called:
                 connection.reset()
         await port.stopListening()
+        # Sockets that were aborted are closed by the reactor a moment later.
+        await pause(0.05)
 
 
 async def pause(seconds: float) -> None:
