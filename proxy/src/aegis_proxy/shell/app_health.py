@@ -4,11 +4,24 @@ Kubelets carry no token; without this, a pod under default deny would never be r
 """
 
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IAddress, IConnector
+from twisted.internet.protocol import ClientFactory, connectionDone
+from twisted.python.failure import Failure
 
+from aegis_proxy.core.head import take_head
 from aegis_proxy.core.refusals import Refused
-from aegis_proxy.core.response import Response
-from aegis_proxy.probes import Probe
+from aegis_proxy.core.response import STATUS_LINE, Response, parse_response
+from aegis_proxy.probes import Probe, Scheme
+from aegis_proxy.shell.transport import TcpProtocol
 from aegis_proxy.shell.upstream import UpstreamConnection, UpstreamPool
+
+
+def _request(probe: Probe) -> bytes:
+    lines = [f"GET {probe.path} HTTP/1.1"]
+    names = {name.lower() for name, _ in probe.headers}
+    lines += [] if "host" in names else [f"Host: 127.0.0.1:{probe.port}"]
+    lines += [f"{name}: {value}" for name, value in probe.headers]
+    return "\r\n".join([*lines, "Connection: close", "", ""]).encode("latin-1")
 
 
 class _Asking:
@@ -21,24 +34,20 @@ class _Asking:
 
     def start(self, upstream: UpstreamConnection, probe: Probe) -> None:
         self._upstream = upstream
-        lines = [f"GET {probe.path} HTTP/1.1"]
-        names = {name.lower() for name, _ in probe.headers}
-        lines += [] if "host" in names else [f"Host: 127.0.0.1:{probe.port}"]
-        lines += [f"{name}: {value}" for name, value in probe.headers]
-        upstream.start(self, b"GET", "\r\n".join([*lines, "Connection: close", "", ""]).encode("latin-1"))
+        upstream.start(self, b"GET", _request(probe))
 
     def interim(self, response: Response) -> None:
         """Not of interest."""
 
     def respond(self, response: Response, payload: bytes, done: bool) -> None:
-        self._end(response.status)
+        self.end(response.status)
 
     def more(self, payload: bytes, done: bool) -> None:
         """Not of interest."""
 
     def broken(self, refused: Refused, unanswered: bool) -> None:
         self._upstream = None
-        self._end(502)
+        self.end(502)
 
     def pause_sending(self) -> None:
         """One small request never fills a buffer."""
@@ -46,7 +55,7 @@ class _Asking:
     def resume_sending(self) -> None:
         """See pause_sending."""
 
-    def _end(self, status: int) -> None:
+    def end(self, status: int) -> None:
         if self._upstream is not None:
             self._upstream.abandon()
             self._upstream = None
@@ -54,16 +63,71 @@ class _Asking:
             self.status.callback(status)
 
 
-async def ask_app(pool: UpstreamPool, probe: Probe, timeout: float) -> int:
-    """The status with which the app answers a probe; 502 where it does not answer, 504 after `timeout` seconds."""
-    try:
-        upstream = await pool.connect(("127.0.0.1", probe.port))
-    except Refused:
-        return 502
-    asking = _Asking()
-    patience = pool.reactor.callLater(timeout, asking._end, 504)
-    asking.start(upstream, probe)
+async def ask_app(pool: UpstreamPool, probe: Probe, patience: float) -> int:
+    """The status with which the app answers a probe; 502 where it does not answer, 504 after `patience` seconds.
+
+    TCP and gRPC probes ask whether the app accepts a connection: 200.
+    """
+    asking: _Asking | _TlsAsking
+    if probe.scheme is Scheme.HTTPS:
+        from twisted.internet.ssl import CertificateOptions  # only apps that speak TLS make the sidecar load it
+
+        # As the kubelet does: an app's own certificate is rarely one that anybody vouches for.
+        asking = _TlsAsking(probe)
+        pool.reactor.connectSSL("127.0.0.1", probe.port, asking, CertificateOptions(verify=False), patience)
+    else:
+        try:
+            upstream = await pool.connect(("127.0.0.1", probe.port))
+        except Refused:
+            return 502
+        if probe.scheme is not Scheme.HTTP:
+            upstream.abandon()
+            return 200
+        asking = _Asking()
+        asking.start(upstream, probe)
+    ending = pool.reactor.callLater(patience, asking.end, 504)
     status = await asking.status
-    if patience.active():
-        patience.cancel()
+    if ending.active():
+        ending.cancel()
     return status
+
+
+class _TlsAsking(ClientFactory):
+    noisy = False
+
+    def __init__(self, probe: Probe) -> None:
+        self.probe = probe
+        self.status: Deferred[int] = Deferred()
+
+    def buildProtocol(self, addr: IAddress | None) -> "_TlsConnection":
+        return _TlsConnection(self)
+
+    def clientConnectionFailed(self, connector: IConnector, reason: Failure) -> None:
+        self.end(502)
+
+    def end(self, status: int) -> None:
+        if not self.status.called:
+            self.status.callback(status)
+
+
+class _TlsConnection(TcpProtocol):
+    def __init__(self, asking: _TlsAsking) -> None:
+        self._asking = asking
+        self._buffer = b""
+
+    def connectionMade(self) -> None:
+        self.transport.write(_request(self._asking.probe))
+
+    def dataReceived(self, data: bytes) -> None:
+        self._buffer += data
+        try:
+            split = take_head(self._buffer, STATUS_LINE)
+            if split is None:
+                return
+            self._asking.end(parse_response(split[0], b"GET").status)
+        except Refused:
+            self._asking.end(502)
+        self.transport.abortConnection()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self._asking.end(502)
