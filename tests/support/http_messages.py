@@ -14,11 +14,13 @@ def _of(alphabet: bytes, least: int = 0, most: int = 8) -> Bytes:
 methods = st.sampled_from([b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"OPTIONS", b"PATCH"])
 segments = _of(b"abc._~!$&'()*+,=:@-%;", 0, 5) | st.sampled_from([b"..", b".", b"%2e", b"%41", b"%2F", b"", b"a;b=c"])
 paths = st.lists(segments, min_size=1, max_size=4).map(lambda parts: b"/" + b"/".join(parts))
-queries = st.just(b"") | _of(b"ab=&?/%.\\\"", 0, 6).map(lambda text: b"?" + text)
+queries = st.just(b"") | _of(b'ab=&?/%.\\"', 0, 6).map(lambda text: b"?" + text)
 targets = st.builds(lambda path, query: path + query, paths, queries)
 plain_names = _of(_TOKEN, 1, 6).map(lambda name: b"x-" + name)
 values = _of(bytes(range(0x21, 0x7F)) + bytes(range(0x80, 0x100)) + b"  \t", 0, 10)
-plain_lines = st.builds(lambda name, gap, value: name + b":" + gap + value, plain_names, st.sampled_from([b"", b" ", b"\t"]), values)
+plain_lines = st.builds(
+    lambda name, gap, value: name + b":" + gap + value, plain_names, st.sampled_from([b"", b" ", b"\t"]), values
+)
 known_lines = st.sampled_from(
     [
         b"Host: a",
@@ -52,7 +54,12 @@ def _head(method: bytes, target: bytes, version: bytes, host: list[bytes], lines
 
 
 request_heads = st.builds(
-    _head, methods, targets, versions, st.just([b"Host: a"]), st.lists(plain_lines | known_lines.filter(lambda line: line[:4] != b"Host"), max_size=4)
+    _head,
+    methods,
+    targets,
+    versions,
+    st.just([b"Host: a"]),
+    st.lists(plain_lines | known_lines.filter(lambda line: line[:4] != b"Host"), max_size=4),
 )
 statuses = st.sampled_from([b"200 OK", b"204 No Content", b"304 Not Modified", b"404", b"500 ", b"103 Early Hints"])
 response_heads = st.builds(
@@ -62,7 +69,25 @@ response_heads = st.builds(
     st.lists(plain_lines | known_lines, max_size=4),
 )
 
-_MEANINGFUL = [b"\r", b"\n", b"\r\n", b"\0", b":", b" ", b"\t", b",", b";", b"0", b"1", b"\x7f", b"\x80", b"\x0b", b"=", b"_", b"-"]
+_MEANINGFUL = [
+    b"\r",
+    b"\n",
+    b"\r\n",
+    b"\0",
+    b":",
+    b" ",
+    b"\t",
+    b",",
+    b";",
+    b"0",
+    b"1",
+    b"\x7f",
+    b"\x80",
+    b"\x0b",
+    b"=",
+    b"_",
+    b"-",
+]
 
 
 @st.composite

@@ -28,7 +28,9 @@ def resource(kind: str, name: str, **spec: object) -> Resource:
 def provider(*keys: SigningKey, **config: object) -> Resource:
     """The IdentityProvider `corp`, whose key set is inline."""
     jwks = {"keys": [key.jwk() for key in keys or (signing_key(),)]}
-    return resource("IdentityProvider", "corp", type="oidc", audience=AUDIENCE, config={"issuer": ISSUER, "jwks": jwks, **config})
+    return resource(
+        "IdentityProvider", "corp", type="oidc", audience=AUDIENCE, config={"issuer": ISSUER, "jwks": jwks, **config}
+    )
 
 
 def policy(*rules: Mapping[str, object], name: str = "orders", **spec: object) -> Resource:
@@ -50,12 +52,21 @@ def token(**changes: object) -> bytes:
 class ProxyProcess:
     """`with ProxyProcess(folder, resources, flags) as proxy:` runs it until ready.
 
-    `folder` gets the file of resources. `events` is the log so far, oldest first.
+    `folder` gets the file of resources, `python` is the interpreter that has it. `events` is the log so far, oldest first.
     """
 
-    def __init__(self, folder: Path, resources: Sequence[Resource], *flags: str, wait: bool = True, **env: str) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        resources: Sequence[Resource],
+        *flags: str,
+        wait: bool = True,
+        python: str = sys.executable,
+        **env: str,
+    ) -> None:
         self.resources = folder / "mesh.yaml"
         self.apply(*resources)
+        self._python = python
         self._flags = flags
         self._wait = wait
         self._env = env
@@ -71,7 +82,16 @@ class ProxyProcess:
         partial.replace(self.resources)
 
     def __enter__(self) -> Self:
-        command = [sys.executable, "-m", "aegis_proxy", "run", "--resources", str(self.resources), "--namespace", "shop"]
+        command = [
+            self._python,
+            "-m",
+            "aegis_proxy",
+            "run",
+            "--resources",
+            str(self.resources),
+            "--namespace",
+            "shop",
+        ]
         listen = [f"--{name}-listen=127.0.0.1:0" for name in ("ingress", "egress", "admin")]
         self._process = subprocess.Popen(
             [*command, *listen, *self._flags],

@@ -3,6 +3,7 @@
 import socket
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Self
 
 from attrs import field, frozen
@@ -108,10 +109,8 @@ class Connection:
 
     def drop(self) -> None:
         """Ends the connection with a FIN."""
-        try:
+        with suppress(OSError):  # the other side may be faster
             self.socket.shutdown(socket.SHUT_RDWR)
-        except OSError:  # the other side was faster
-            pass
         self.socket.close()
         self.ended.set()
 
@@ -176,10 +175,8 @@ class RecordingOrigin:
         return self
 
     def __exit__(self, *_: object) -> None:
-        try:
+        with suppress(OSError):  # not every system shuts a listener down
             self._listener.shutdown(socket.SHUT_RDWR)
-        except OSError:  # not every system shuts a listener down
-            pass
         self._listener.close()
         self.reset()
         for thread in self._threads:

@@ -1,4 +1,5 @@
 import re
+from typing import NoReturn
 
 import httptools
 import pytest
@@ -12,6 +13,10 @@ from support.http_messages import damaged, split
 Outcome = tuple[bytes, bytes, bool] | None
 
 
+def _unexpected(refused: Refused) -> NoReturn:
+    raise AssertionError(f"got {refused}, wanted bad_body")
+
+
 def fed(*pieces: bytes) -> Outcome:
     """(payload, what follows, whether it is done) of a chunked body; None if it is refused."""
     decoder, payload = ChunkedDecoder(), b""
@@ -19,8 +24,7 @@ def fed(*pieces: bytes) -> Outcome:
         try:
             more, rest = decoder.feed(piece)
         except Refused as refused:
-            assert refused.refusal is BAD_BODY
-            return None
+            return None if refused.refusal is BAD_BODY else _unexpected(refused)
         payload += more
         if decoder.done:
             return payload, rest + b"".join(pieces[at + 1 :]), True
@@ -35,12 +39,10 @@ def by_bytes(data: bytes) -> Outcome:
 def test_a_body_of_a_length_ends_there() -> None:
     """What follows is the next message's."""
     decoder = LengthDecoder(5)
-    assert not decoder.done
     assert decoder.feed(b"abc") == (b"abc", b"")
     assert not decoder.done
     assert decoder.feed(b"defgh") == (b"de", b"fgh")
-    assert decoder.done
-    assert LengthDecoder(0).done
+    assert [LengthDecoder(0).done, LengthDecoder(1).done] == [True, False]
 
 
 @given(st.binary(max_size=20), st.integers(1, 20), st.data())
@@ -138,14 +140,24 @@ def test_f13_extensions_have_a_budget() -> None:
     """A megabyte of them over many chunks is work that nobody asked for."""
     legal = b"1;" + b"a" * 100 + b"\r\nx\r\n"
     decoder = ChunkedDecoder()
+    assert decoder.feed(legal * 100) == (b"x" * 100, b"")
     with pytest.raises(Refused, match="extensions"):
-        for _ in range(200):
-            decoder.feed(legal)
+        decoder.feed(legal * 100)
 
 
 def test_an_end_that_has_not_come_is_waited_for() -> None:
     """F15: the last CRLF is missing."""
-    for part in (b"", b"5", b"5\r", b"5\r\nab", b"5\r\nabcde\r", b"0\r\n", b"0\r\n\r", b"0\r\nX: a\r\n", b"0\r\nX: a\r\n\r"):
+    for part in (
+        b"",
+        b"5",
+        b"5\r",
+        b"5\r\nab",
+        b"5\r\nabcde\r",
+        b"0\r\n",
+        b"0\r\n\r",
+        b"0\r\nX: a\r\n",
+        b"0\r\nX: a\r\n\r",
+    ):
         outcome = fed(part)
         assert outcome is not None
         assert not outcome[2]
@@ -195,5 +207,7 @@ def test_what_we_take_llhttp_takes_the_same(data: bytes) -> None:
     payload, rest, _ = outcome
     seen = _Seen()
     parser = httptools.HttpRequestParser(seen)
-    parser.feed_data(b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n" + data[: len(data) - len(rest)])
+    parser.feed_data(
+        b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n" + data[: len(data) - len(rest)]
+    )
     assert (seen.body, seen.complete) == (payload, True)
