@@ -114,6 +114,6 @@ def _connect_to_lines(text: str) -> Iterator[tuple[tuple[str, int], tuple[str, i
         if not line.strip() or line.startswith("#"):
             continue
         match = _CONNECT_TO.fullmatch(line.strip())
-        if not match:
+        if not match or not all(0 < int(port) < 65536 for port in match.group(2, 4)):
             raise ValueError(f"line {number} is not HOST:PORT ADDRESS:PORT")
         yield (match[1].lower(), int(match[2])), (str(ipaddress.ip_address(match[3])), int(match[4]))
