@@ -32,6 +32,8 @@ class AskedFor:
     name: str
     status: int
     open: bool
+    message: str = ""
+    """Why it was refused."""
 
 
 class AuditLog:
@@ -75,4 +77,5 @@ def _asked_for(event: dict[str, Any]) -> AskedFor:
         name=about.get("name", ""),
         status=event.get("responseStatus", {}).get("code", 0),
         open=event["stage"] == "ResponseStarted",
+        message=event.get("responseStatus", {}).get("message", ""),
     )

@@ -6,6 +6,9 @@ from collections.abc import Iterator
 import pytest
 
 from servers.control_plane import ControlPlane
+from servers.deployment import install
+from servers.reconcile_function import ReconcileFunction
+from servers.webhook_function import WebhookFunction
 from support.kube_client import path_of
 
 NUMBERS = itertools.count(1)
@@ -19,3 +22,26 @@ def namespace(real_control_plane: ControlPlane) -> Iterator[str]:
     client.create("/api/v1/namespaces", {"metadata": {"name": name}}).ok()
     yield name
     client.delete(path_of("v1", "namespaces", name)).ok()
+
+
+@pytest.fixture(scope="session")
+def deployed_mesh(real_control_plane: ControlPlane) -> ControlPlane:
+    """The control plane with the kinds and the rights of the mesh."""
+    install(real_control_plane)
+    return real_control_plane
+
+
+@pytest.fixture(scope="session")
+def webhook_function(
+    deployed_mesh: ControlPlane, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[WebhookFunction]:
+    """The admission function as a process. A module that wants it called registers it."""
+    with WebhookFunction(deployed_mesh, tmp_path_factory.mktemp("tls")) as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def reconcile_function(deployed_mesh: ControlPlane) -> Iterator[ReconcileFunction]:
+    """The reconcile function as a process. A test that wants it to hear something starts its sources."""
+    with ReconcileFunction(deployed_mesh) as started:
+        yield started

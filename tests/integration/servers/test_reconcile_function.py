@@ -3,182 +3,230 @@
 The sources lose events in more than one way; each test loses some, and the tick heals it.
 """
 
-import sys
 from collections.abc import Iterator
-from contextlib import ExitStack
-from pathlib import Path
-from typing import Any
-from urllib.request import urlopen
 
 import pytest
-import yaml
 
+from aegis_api.resources import GROUP
 from servers.control_plane import ControlPlane
+from servers.deployment import RBAC, UserNamespace, asked, no_right_missing
 from servers.gate import Gate
-from servers.knative_sources import ApiServerSource, PingSources, install_source_crds
-from servers.processes import ServerProcess, free_port
+from servers.knative_sources import PingSources
+from servers.reconcile_function import ReconcileFunction
+from support.event_sink import Event, EventSink
 from support.kube_client import Object, path_of
 from support.waiting import eventually
 
 pytestmark = pytest.mark.servers
 
-ROOT = Path(__file__).parents[3]
-MESH = "aegis.aegisproxy.io/v1"
-READY_SECONDS = 30.0
-
-
-def manifest(name: str) -> list[Object]:
-    return list(yaml.safe_load_all((ROOT / "knative" / name).read_text()))
-
-
-class Mesh:
-    """The function as a process, with the account and the rights of its manifest; and users of one namespace."""
-
-    def __init__(self, cluster: ControlPlane, namespace: str) -> None:
-        self.cluster, self.namespace = cluster, namespace
-        self.source, self.tick = manifest("60-events.yaml")
-        port = free_port()
-        self.url = f"http://127.0.0.1:{port}"
-        kubeconfig = cluster.service_account_kubeconfig("aegis-system", "aegis-reconcile")
-        self.process = ServerProcess(
-            [sys.executable, "-m", "aegis_reconcile"],
-            cluster.log_of("aegis-reconcile"),
-            {"KUBECONFIG": str(kubeconfig), "PORT": str(port), "HOST": "127.0.0.1"},
-        )
-
-    def start(self) -> None:
-        self.process.start()
-        self.process.wait_until(self._healthy, READY_SECONDS)
-
-    def _healthy(self) -> bool:
-        try:
-            with urlopen(f"{self.url}/healthz", timeout=5) as answer:
-                return bool(answer.status == 200)
-        except OSError:
-            return False
-
-    def events(self, server: str | None = None) -> ApiServerSource:
-        """The deployed ApiServerSource; `server` is a detour to the API server."""
-        return ApiServerSource(self.cluster, self.source, self.url, server)
-
-    def ticking(self, pings: PingSources) -> None:
-        """The deployed PingSource, at another pace."""
-        pings.schedule({**self.tick, "spec": {**self.tick["spec"], "schedule": "*/2 * * * * *"}}, self.url)
-
-    def path(self, plural: str, name: str, subresource: str | None = None) -> str:
-        return path_of(MESH, plural, name, self.namespace, subresource)
-
-    def put(self, kind: str, name: str, spec: dict[str, Any]) -> str:
-        """Writes an object as a user; the path of it."""
-        plural = {"Identity": "identities", "IngressPolicy": "ingresspolicies"}.get(kind, kind.lower() + "s")
-        body = {"apiVersion": MESH, "kind": kind, "metadata": {"name": name}, "spec": spec}
-        self.cluster.client.apply(self.path(plural, name), body, manager="user").ok()
-        return self.path(plural, name)
-
-    def condition(self, path: str, name: str = "Ready") -> str | None:
-        found = self.cluster.client.get(path).ok().get("status", {}).get("conditions", [])
-        return next((item["status"] for item in found if item["type"] == name), None)
+PING = "dev.knative.sources.ping"
+WRITES = frozenset({"create", "update", "patch", "delete", "deletecollection"})
 
 
 @pytest.fixture
-def mesh(real_control_plane: ControlPlane, namespace: str) -> Iterator[Mesh]:
-    cluster = real_control_plane
-    install_source_crds(cluster)
-    for file in sorted((ROOT / "crds").glob("*.yaml")):
-        cluster.install_crd(yaml.safe_load(file.read_text()))
-    for document in (*manifest("10-namespace.yaml"), *manifest("20-rights.yaml")):
-        metadata, plural = document["metadata"], document["kind"].lower() + "s"
-        path = path_of(document["apiVersion"], plural, metadata["name"], metadata.get("namespace"))
-        cluster.client.apply(path, document, force=True).ok()
-    found = Mesh(cluster, namespace)
-    with ExitStack() as stack:
-        stack.callback(found.process.stop)
-        found.start()
-        yield found
+def function(reconcile_function: ReconcileFunction, deployed_mesh: ControlPlane) -> Iterator[ReconcileFunction]:
+    """The running function; throughout, it and its source have every right that they need."""
+    with no_right_missing(deployed_mesh, "aegis-reconcile", "aegis-events"):
+        yield reconcile_function
 
 
-def test_events_converge_what_users_write(mesh: Mesh) -> None:
-    """Objects in any order become Ready by real events, own writes included, and the events come to an end."""
-    with mesh.events():
-        identity = mesh.put("Identity", "cart", {"provider": "local"})
-        policy = mesh.put("IngressPolicy", "policy", {"rules": []})
-        eventually(lambda: mesh.condition(identity) == "False")
-        provider = mesh.put("IdentityProvider", "local", {"type": "kubernetes", "audience": "aegis"})
-        eventually(lambda: mesh.condition(provider) == "True" and mesh.condition(identity) == "True")
-        eventually(lambda: mesh.condition(policy, "Accepted") == "True")
-        read = mesh.cluster.client.get
-        versions = [read(path).ok()["metadata"]["resourceVersion"] for path in (provider, identity, policy)]
-        again = mesh.put("IngressPolicy", "another", {"rules": []})
-        eventually(lambda: mesh.condition(again, "Accepted") == "True")
-        assert [read(path).ok()["metadata"]["resourceVersion"] for path in (provider, identity, policy)] == versions
+@pytest.fixture
+def shop(deployed_mesh: ControlPlane, namespace: str) -> UserNamespace:
+    """A namespace of the test's own."""
+    return UserNamespace(deployed_mesh, namespace)
 
 
-def test_injected_pods_bring_rights_and_take_them_along(mesh: Mesh) -> None:
-    """The source hears of pods by their label alone."""
-    client, space = mesh.cluster.client, mesh.namespace
-    account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "cart"}}
-    client.apply(path_of("v1", "serviceaccounts", "cart", space), account).ok()
-    container = {"name": "aegis-proxy", "image": "x", "env": [{"name": "AEGIS_POLICY", "value": "policy"}]}
-    spec = {"serviceAccountName": "cart", "containers": [{"name": "app", "image": "x"}, container]}
-    pod = {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {"name": "cart-1", "labels": {"aegisproxy.io/injected": "true"}},
-        "spec": spec,
-    }
-    role = path_of("rbac.authorization.k8s.io/v1", "roles", "aegis-proxy-cart", space)
-    with mesh.events():
-        client.apply(path_of("v1", "pods", "cart-1", space), pod).ok()
-        eventually(lambda: client.get(role).status == 200)
-        assert client.get(role).ok()["rules"][0]["resourceNames"] == ["policy"]
-        client.delete(path_of("v1", "pods", "cart-1", space), gracePeriodSeconds=0).ok()
-        eventually(lambda: client.get(role).status == 404)
+def accepted(shop: UserNamespace, policy: str) -> bool:
+    """Whether the function has looked at that policy."""
+    return shop.condition(policy, "Accepted") == "True"
 
 
-def test_tick_heals_what_was_there_before_the_source(mesh: Mesh) -> None:
+def injected(name: str, account: str, **settings: str) -> Object:
+    """A pod as the webhook leaves it, as far as the function looks."""
+    env = [{"name": f"AEGIS_{key.upper()}", "value": value} for key, value in settings.items()]
+    proxy = {"name": "aegis-proxy", "image": "x", "restartPolicy": "Always", "env": env}
+    spec = {"serviceAccountName": account, "initContainers": [proxy], "containers": [{"name": "app", "image": "x"}]}
+    return {"metadata": {"name": name, "labels": {"aegisproxy.io/injected": "true"}}, "spec": spec}
+
+
+def test_events_converge_what_users_write(function: ReconcileFunction, shop: UserNamespace) -> None:
+    """Objects in any order get a status that says of which generation it is, by real events alone."""
+    with function.source():
+        identity = shop.put("Identity", "cart", {"provider": "local"})
+        policy = shop.policy("policy")
+        eventually(lambda: shop.condition(identity) == "False")
+        provider = shop.put("IdentityProvider", "local", {"type": "kubernetes", "audience": "aegis"})
+        eventually(lambda: shop.condition(provider) == "True" and shop.condition(identity) == "True")
+        eventually(lambda: accepted(shop, policy))
+        assert shop.status(provider)["issuer"] == shop.cluster.issuer
+        assert shop.status(identity)["subject"] == f"system:serviceaccount:{shop.name}:cart"
+        shop.put("IdentityProvider", "local", {"type": "kubernetes", "audience": "another"})
+        shop.put("Identity", "cart", {"provider": "local", "egress": {"hosts": []}})
+        shop.policy("policy", enforcement="DryRun")
+        for path in (provider, identity, policy):
+            eventually(lambda path=path: shop.status(path)["observedGeneration"] == 2)  # type: ignore[misc]  # binds it
+            conditions = shop.status(path)["conditions"]
+            assert {item["observedGeneration"] for item in conditions} == {2}
+            assert all(item["reason"] and item["lastTransitionTime"] for item in conditions)
+
+
+def test_own_writes_come_to_an_end(function: ReconcileFunction, shop: UserNamespace) -> None:
+    """Once converged, neither the events of its own writes nor ticks make the function write again."""
+    with EventSink(function.deliver) as front, function.source(front.url), PingSources(shop.cluster) as pings:
+        shop.account("orders")
+        shop.usual()
+        shop.create_pod(injected("orders-1", "orders", identity="orders", policy="orders")).ok()
+        role = path_of(RBAC, "roles", "aegis-proxy-orders", shop.name)
+        eventually(lambda: shop.condition(shop.path("Identity", "orders")) == "True")
+        eventually(lambda: accepted(shop, shop.path("IngressPolicy", "orders")))
+        eventually(lambda: len(shop.client.get(role).ok()["rules"]) == 3)
+
+        def ticks() -> int:
+            return sum(event.type == PING for event in front.events)
+
+        function.tick_often(pings, front.url)
+        eventually(lambda: ticks() >= 1)
+        position, heard = shop.cluster.audit_log.position(), ticks()
+        eventually(lambda: ticks() >= heard + 2)
+        made = asked(shop.cluster, "aegis-reconcile", position)
+        assert made
+        assert [item for item in made if item.verb in WRITES and item.namespace == shop.name] == []
+
+
+def test_injected_pods_bring_rights_and_take_them_along(function: ReconcileFunction, shop: UserNamespace) -> None:
+    """The source hears of pods by their label alone; the Role names what their proxies read, and no more."""
+    shop.account("cart")
+    role, binding = (path_of(RBAC, plural, "aegis-proxy-cart", shop.name) for plural in ("roles", "rolebindings"))
+    with function.source():
+        shop.create_pod(injected("cart-1", "cart", provider="local", policy="mine,ours")).ok()
+        rules = eventually(lambda: shop.client.get(role).ok()["rules"])
+        read = {"apiGroups": [GROUP], "verbs": ["get", "list", "watch"]}
+        assert rules == [
+            read | {"resources": ["ingresspolicies"], "resourceNames": ["mine", "ours"]},
+            read | {"resources": ["identityproviders"], "resourceNames": ["local"]},
+        ]
+        bound = eventually(lambda: shop.client.get(binding).ok())
+        assert bound["roleRef"] == {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "aegis-proxy-cart"}
+        assert bound["subjects"] == [{"kind": "ServiceAccount", "name": "cart", "namespace": shop.name}]
+        shop.create_pod(injected("cart-2", "cart", policy="mine")).ok()
+        shop.delete_pod("cart-1")
+        eventually(lambda: [rule["resourceNames"] for rule in shop.client.get(role).ok()["rules"]] == [["mine"]])
+        shop.delete_pod("cart-2")
+        eventually(lambda: shop.client.get(role).status == shop.client.get(binding).status == 404)
+
+
+def test_garbage_collector_takes_what_the_function_made(function: ReconcileFunction, shop: UserNamespace) -> None:
+    """Owner references lead from the Identity to its ServiceAccount and on to the Role: all go without the function."""
+    made = [
+        path_of("v1", "serviceaccounts", "orders", shop.name),
+        *(path_of(RBAC, plural, "aegis-proxy-orders", shop.name) for plural in ("roles", "rolebindings")),
+    ]
+    with function.source():
+        shop.usual()
+        eventually(lambda: shop.client.get(made[0]).status == 200)
+        shop.create_pod(injected("orders-1", "orders", identity="orders")).ok()
+        eventually(lambda: all(shop.client.get(path).status == 200 for path in made))
+    shop.client.delete(shop.path("Identity", "orders")).ok()
+    # The collector learns of new kinds every 30 s only.
+    eventually(lambda: all(shop.client.get(path).status == 404 for path in made), seconds=90)
+
+
+def test_tick_heals_what_was_there_before_the_source(function: ReconcileFunction, shop: UserNamespace) -> None:
     """The source replays nothing at its start."""
-    before = mesh.put("IngressPolicy", "before", {"rules": []})
-    with mesh.events():
-        after = mesh.put("IngressPolicy", "after", {"rules": []})
-        eventually(lambda: mesh.condition(after, "Accepted") == "True")
-        assert mesh.condition(before, "Accepted") is None
-        with PingSources(mesh.cluster) as pings:
-            mesh.ticking(pings)
-            eventually(lambda: mesh.condition(before, "Accepted") == "True")
+    before = shop.policy("before")
+    with function.source():
+        after = shop.policy("after")
+        eventually(lambda: accepted(shop, after))
+        assert shop.condition(before, "Accepted") is None
+        with PingSources(shop.cluster) as pings:
+            function.tick_often(pings)
+            eventually(lambda: accepted(shop, before))
 
 
-def test_tick_heals_what_410_lost(mesh: Mesh) -> None:
+def test_tick_heals_what_410_lost(function: ReconcileFunction, shop: UserNamespace) -> None:
     """After an expired resourceVersion the source lists again and sends nothing of what it finds."""
-    with Gate(mesh.cluster.port) as gate, mesh.events(gate.url) as source:
+    with Gate(shop.cluster.port) as gate, function.source(server=gate.url) as source:
         gate.close()
-        lost = mesh.put("IngressPolicy", "lost", {"rules": []})
-        mesh.cluster.expire_resource_versions()
-        position = mesh.cluster.audit_log.position()
+        lost = shop.policy("lost")
+        shop.cluster.expire_resource_versions()
+        position = shop.cluster.audit_log.position()
         gate.open()
         source.wait_until_watching(position)
-        seen = mesh.put("IngressPolicy", "seen", {"rules": []})
-        eventually(lambda: mesh.condition(seen, "Accepted") == "True")
-        assert mesh.condition(lost, "Accepted") is None
-        with PingSources(mesh.cluster) as pings:
-            mesh.ticking(pings)
-            eventually(lambda: mesh.condition(lost, "Accepted") == "True")
+        seen = shop.policy("seen")
+        eventually(lambda: accepted(shop, seen))
+        assert shop.condition(lost, "Accepted") is None
+        with PingSources(shop.cluster) as pings:
+            function.tick_often(pings)
+            eventually(lambda: accepted(shop, lost))
 
 
-def test_tick_heals_what_a_restart_of_the_source_lost(mesh: Mesh) -> None:
-    """While the adapter is down nobody hears of anything."""
-    with mesh.events() as source, PingSources(mesh.cluster) as pings:
+def test_tick_heals_what_a_restart_of_the_source_lost(function: ReconcileFunction, shop: UserNamespace) -> None:
+    """While the adapter is down nobody hears of anything, deletions of pods included."""
+    shop.account("cart")
+    role = path_of(RBAC, "roles", "aegis-proxy-cart", shop.name)
+    with function.source() as source, PingSources(shop.cluster) as pings:
+        shop.create_pod(injected("cart-1", "cart", policy="policy")).ok()
+        eventually(lambda: shop.client.get(role).status == 200)
         source.process.kill()
-        lost = mesh.put("IngressPolicy", "lost", {"rules": []})
+        lost = shop.policy("lost")
+        shop.delete_pod("cart-1")
         source.start()
-        mesh.ticking(pings)
-        eventually(lambda: mesh.condition(lost, "Accepted") == "True")
+        seen = shop.policy("seen")
+        eventually(lambda: accepted(shop, seen))
+        assert shop.condition(lost, "Accepted") is None
+        assert shop.client.get(role).status == 200
+        function.tick_often(pings)
+        eventually(lambda: accepted(shop, lost) and shop.client.get(role).status == 404)
 
 
-def test_restart_of_the_function_is_bridged_by_retries(mesh: Mesh) -> None:
-    """A source tries a function that is not there again for about three seconds."""
-    with mesh.events(), PingSources(mesh.cluster) as pings:
-        mesh.process.stop()
-        policy = mesh.put("IngressPolicy", "policy", {"rules": []})
-        mesh.start()
-        mesh.ticking(pings)
-        eventually(lambda: mesh.condition(policy, "Accepted") == "True")
+def test_restart_of_the_function_is_bridged_by_retries(function: ReconcileFunction, shop: UserNamespace) -> None:
+    """A source tries a function that is not there again for about three seconds; after that the tick helps."""
+    with function.source(), PingSources(shop.cluster) as pings:
+        function.process.stop()
+        policy = shop.policy("policy")
+        function.start()
+        function.tick_often(pings)
+        eventually(lambda: accepted(shop, policy))
+
+
+def test_500_drops_an_event_until_the_tick(function: ReconcileFunction, shop: UserNamespace) -> None:
+    """What a proxy before the function answers 500 is never sent again: this is why the function never says 500."""
+    refused: list[Event] = []
+
+    def answer(event: Event) -> int:
+        if event.name == "lost" and not refused:
+            refused.append(event)
+            return 500
+        return function.deliver(event)
+
+    with EventSink(answer) as front, function.source(front.url), PingSources(shop.cluster) as pings:
+        lost, seen = shop.policy("lost"), shop.policy("seen")
+        eventually(lambda: accepted(shop, seen))
+        assert [event.name for event in front.events].count("lost") == 1
+        assert shop.condition(lost, "Accepted") is None
+        function.tick_often(pings, front.url)
+        eventually(lambda: accepted(shop, lost))
+
+
+def test_503_brings_an_event_again(function: ReconcileFunction, shop: UserNamespace) -> None:
+    """While the function cannot reach the API server it answers 503, and the source keeps the event for it."""
+    answers: list[tuple[str, int]] = []
+
+    def answer(event: Event) -> int:
+        status = function.deliver(event)
+        if event.name == "late":
+            answers.append((event.id, status))
+            function.gate.open()
+        return status
+
+    with EventSink(answer) as front, function.source(front.url):
+        function.gate.close()
+        try:
+            late = shop.policy("late")
+            eventually(lambda: accepted(shop, late))
+        finally:
+            function.gate.open()
+        eventually(lambda: len(answers) >= 2)
+    (first, status), (second, again) = answers[:2]
+    assert (status, again) == (503, 204)
+    assert first == second

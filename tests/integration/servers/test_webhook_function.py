@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from servers.control_plane import ControlPlane
-from servers.deployment import SYSTEM, UserNamespace, asked, install, no_right_missing
+from servers.deployment import SYSTEM, UserNamespace, asked, no_right_missing
 from servers.webhook_function import WebhookFunction
 from support.admission import Case, cases, patched, pod, review
 from support.kube_client import Answer, Object, path_of
@@ -35,11 +35,10 @@ RESTRICTED: Object = {
 
 
 @pytest.fixture(scope="module")
-def webhook(real_control_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebhookFunction]:
+def webhook(webhook_function: WebhookFunction) -> Iterator[WebhookFunction]:
     """The function, as the API server calls it for all namespaces but those of the systems."""
-    install(real_control_plane)
-    with WebhookFunction(real_control_plane, tmp_path_factory.mktemp("tls")) as started, started.registered():
-        yield started
+    with webhook_function.registered():
+        yield webhook_function
 
 
 @pytest.fixture
