@@ -1,0 +1,125 @@
+"""What is measured, as data: who contends, under which load, and which bars were promised."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+from attrs import frozen
+
+from bench.load import ClosedLoop, Load, LongBody
+from bench.measure import Contender, Sample
+from bench.mesh import Mesh
+from bench.peers import Aegis, Envoy, HAProxy
+from bench.summary import Rounds, ratio, typical
+
+OURS = "Aegis"
+CACHED = Envoy("Envoy, JWT cache", cached_tokens=1000)
+
+
+class Figure(Protocol):
+    """A figure of our own: what it is, and how it is had."""
+
+    @property
+    def text(self) -> str: ...
+    @property
+    def unit(self) -> str: ...
+    def of(self, rounds: Rounds) -> float: ...
+
+
+@frozen
+class CpuBeside:
+    """Our CPU per unit by that of `other`: the median of the ratios of the rounds."""
+
+    other: str
+    unit: str = "x"
+
+    @property
+    def text(self) -> str:
+        return f"CPU beside {self.other}"
+
+    def of(self, rounds: Rounds) -> float:
+        return ratio(rounds, OURS, self.other)
+
+
+@frozen
+class Own:
+    """A figure of our own samples: the median of the rounds."""
+
+    text: str
+    unit: str
+    figure: Callable[[Sample], float]
+
+    def of(self, rounds: Rounds) -> float:
+        return typical(rounds, OURS, self.figure)
+
+
+@frozen
+class Bar:
+    figure: Figure
+    most: float
+
+
+@frozen
+class Workload:
+    """`contenders` begin with our own; they take turns in each round."""
+
+    name: str
+    title: str
+    load: Load
+    contenders: tuple[Contender, ...]
+    bars: tuple[Bar, ...] = ()
+
+
+def _all(mesh: Mesh, *peers: Aegis | HAProxy | Envoy) -> tuple[Contender, ...]:
+    return tuple(Contender(peer, mesh) for peer in (Aegis(), *peers))
+
+
+IDLE = Own("RSS idle", "MiB", lambda sample: sample.idle)
+LOADED = Own("RSS under load", "MiB", lambda sample: sample.loaded)
+START = Own("start to ready", "s", lambda sample: sample.start)
+
+WORKLOADS = (
+    Workload(
+        "one-token",
+        "authorised GET, 1 KiB, 32 connections, one RS256 token, 10 rules",
+        ClosedLoop(),
+        _all(Mesh(), HAProxy(), Envoy(), CACHED),
+        (
+            Bar(CpuBeside("HAProxy"), 1.0),
+            Bar(CpuBeside("Envoy"), 0.35),
+            Bar(IDLE, 60),
+            Bar(LOADED, 60),
+            Bar(START, 1.0),
+        ),
+    ),
+    Workload(
+        "fresh-rs256",
+        "the same with a token never seen before on every request, RS256",
+        ClosedLoop(seconds=1, fresh_tokens=12_000),
+        _all(Mesh(), HAProxy(), Envoy()),
+    ),
+    Workload(
+        "fresh-es256",
+        "the same with a token never seen before on every request, ES256",
+        ClosedLoop(seconds=1, fresh_tokens=12_000),
+        _all(Mesh(algorithm="ES256"), HAProxy(), Envoy()),
+    ),
+    Workload(
+        "10000-rules",
+        "the same with 10,000 rules, of which the one in the middle matches",
+        ClosedLoop(),
+        (
+            Contender(Aegis(), Mesh(rules=10_000)),
+            Contender(Aegis(), Mesh(), "Aegis, 10 rules"),
+            Contender(HAProxy(), Mesh(rules=10_000)),
+            Contender(Envoy(), Mesh(rules=10_000)),
+        ),
+    ),
+    Workload(
+        "1000-connections",
+        "authorised GET, 1 KiB, 1,000 connections, one RS256 token, 10 rules",
+        ClosedLoop(connections=1000),
+        _all(Mesh(), HAProxy(), Envoy()),
+    ),
+    Workload("down", "1 GiB down, one connection", LongBody("down"), _all(Mesh(), HAProxy(), Envoy())),
+    Workload("up", "1 GiB up, one connection", LongBody("up"), _all(Mesh(), HAProxy(), Envoy())),
+)
