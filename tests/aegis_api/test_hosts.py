@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aegis_api.hosts import HostPattern, host_pattern, normal_host, service_of
+from aegis_api.hosts import HostPattern, host_pattern, normal_host, service_host, service_of
 from aegis_api.reading import Node, ParseError
 
 
@@ -77,3 +77,17 @@ def test_what_is_no_pattern(text: object) -> None:
     """A pattern that could never match, or would match everything, is refused."""
     with pytest.raises(ParseError, match=r"hosts: got .* wanted a lower-case host name, or '\*\.' and a host name"):
         host_pattern(Node(text, "hosts"))
+
+
+@pytest.mark.parametrize(
+    ("host", "service"),
+    [
+        ("orders.shop.svc", "orders.shop.svc"),
+        ("db-0.db.shop.svc", "db.shop.svc"),
+        ("shop.svc", None),
+        ("orders.example.com", None),
+    ],
+)
+def test_the_service_behind_a_host(host: str, service: str | None) -> None:
+    """A pod behind a headless Service has the Service's name below its own."""
+    assert service_host(host) == service

@@ -37,6 +37,12 @@ def service_of(host: str) -> tuple[str, str] | None:
     return None
 
 
+def service_host(host: str) -> str | None:
+    """`<service>.<namespace>.svc` of a normal host that is a Service or a pod behind one (`db-0.db.shop.svc`)."""
+    labels = host.split(".")
+    return ".".join(labels[-3:]) if len(labels) >= 3 and labels[-1] == "svc" else None
+
+
 @frozen
 class HostPattern:
     """`*.example.com` stands for every name below example.com; any other text stands for itself."""

@@ -8,7 +8,7 @@ from aegis_api.identity import Identity
 from aegis_api.metadata import Metadata
 from aegis_proxy.core.egress import Destination, destination, forbidden, head_for_upstream, parse_connect_to
 from aegis_proxy.core.fields import egress_role
-from aegis_proxy.core.refusals import Refused
+from aegis_proxy.core.refusals import NO_EGRESS_TOKEN, Refused
 from aegis_proxy.core.request import Request, parse_request
 from aegis_proxy.core.snapshot import Snapshot
 
@@ -80,8 +80,10 @@ def test_the_token_goes_to_hosts_of_the_rule_alone(host: bytes, audience: str) -
 def test_a_token_never_travels_openly_out_of_the_cluster() -> None:
     """Even where the Identity lists the host: http is plain text."""
     listed = evolve(SHARED, identity=evolve(ME, hosts=(HostPattern("api.example.com"), HostPattern("*.example.org"))))
-    assert goes(b"api.example.com", listed).audience == ""
-    assert goes(b"a.example.org", listed).audience == ""
+    for host in (b"api.example.com", b"a.example.org"):
+        with pytest.raises(Refused, match="without TLS") as refused:
+            goes(host, listed)
+        assert refused.value.refusal is NO_EGRESS_TOKEN
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
@@ -93,11 +95,19 @@ def test_a_token_may_stay_on_this_machine(host: str) -> None:
 
 @pytest.mark.parametrize(
     ("host", "audience"),
-    [(b"orders", "orders.shop.svc"), (b"pay.bank.svc.cluster.local:8080", "pay.bank.svc"), (b"a.b.c.svc", "")],
+    [(b"orders", "orders.shop.svc"), (b"pay.bank.svc.cluster.local:8080", "pay.bank.svc"), (b"a.b.c.svc", "b.c.svc")],
 )
 def test_an_audience_per_destination_is_its_service(host: bytes, audience: str) -> None:
-    """A token that one service gets is worthless at the next; what is no Service gets none."""
+    """A token that one service gets is worthless at the next; a pod behind a Service counts as that Service."""
     assert goes(host, EACH).audience == audience
+
+
+def test_no_audience_is_made_up_for_a_host_that_is_no_service() -> None:
+    """A token that is wanted and cannot be had refuses the request."""
+    listed = evolve(EACH, identity=evolve(ME, hosts=(HostPattern("localhost"),)))
+    with pytest.raises(Refused, match="no <service>") as refused:
+        goes(b"localhost", listed)
+    assert refused.value.refusal is NO_EGRESS_TOKEN
 
 
 def test_e05_the_apps_own_credentials_are_never_overwritten() -> None:

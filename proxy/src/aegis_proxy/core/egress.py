@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from aegis_api.hosts import normal_host, service_of
+from aegis_api.hosts import normal_host, service_host
 from aegis_proxy.core.ingress import framing_of
 from aegis_proxy.core.refusals import BAD_HOST, NO_EGRESS_TOKEN, OWN_CREDENTIALS, Refused
 from aegis_proxy.core.request import Request, same_authority
@@ -51,13 +51,18 @@ def _audience(host: str, snapshot: Snapshot) -> str:
     identity = snapshot.identity
     if identity is None and snapshot.no_token:
         raise Refused(NO_EGRESS_TOKEN, snapshot.no_token)
-    if identity is None or not identity.may_send_to(host) or not _may_be_plain(host):
+    if identity is None or not identity.may_send_to(host):
         return ""
+    if not _may_be_plain(host):
+        raise Refused(NO_EGRESS_TOKEN, f"{host} is to get a token, which may not travel there without TLS")
     if snapshot.no_token:
         raise Refused(NO_EGRESS_TOKEN, snapshot.no_token)
     if not snapshot.audience_per_destination:
         return snapshot.audience
-    return host if service_of(host) else ""
+    service = service_host(host)
+    if service is None:
+        raise Refused(NO_EGRESS_TOKEN, f"{host} is no <service>.<namespace>.svc, which a token could be made for")
+    return service
 
 
 def _may_be_plain(host: str) -> bool:

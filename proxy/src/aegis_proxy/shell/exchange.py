@@ -7,7 +7,7 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from aegis_proxy.core.framing import LAST_CHUNK, ChunkedDecoder, LengthDecoder, chunk
-from aegis_proxy.core.refusals import UPSTREAM_TIMEOUT, Refused
+from aegis_proxy.core.refusals import REQUEST_TIMEOUT, UPSTREAM_TIMEOUT, Refused
 from aegis_proxy.core.request import Body, Request
 from aegis_proxy.core.response import Response
 from aegis_proxy.shell.upstream import Address, UpstreamConnection, UpstreamPool
@@ -192,10 +192,12 @@ class Exchange:
 
     def timed_out(self) -> None:
         """No byte moved for too long."""
-        answered = self.response is not None
+        waits_for_client = self.accepts_body
         self.abandon()
-        if answered:
+        if self.response is not None:
             self._client.abort("no progress within the deadline")
+        elif waits_for_client:
+            self._client.refuse(Refused(REQUEST_TIMEOUT, "no whole request body within the deadline"))
         else:
             self._client.refuse(Refused(UPSTREAM_TIMEOUT, "no response within the deadline"))
 

@@ -4,6 +4,7 @@ import gc
 import signal
 import sys
 import time
+from collections.abc import Iterator
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -19,7 +20,7 @@ from aegis_proxy.shell.control import Control
 from aegis_proxy.shell.egress import EgressSide
 from aegis_proxy.shell.ingress import IngressSide
 from aegis_proxy.shell.logs import Log, twisted_observer
-from aegis_proxy.shell.metrics import Metrics
+from aegis_proxy.shell.metrics import Family, Metrics
 from aegis_proxy.shell.reactor import install
 from aegis_proxy.shell.records import Records
 from aegis_proxy.shell.redirected import original_destination
@@ -29,6 +30,19 @@ from aegis_proxy.shell.transport import listen
 from aegis_proxy.shell.upstream import Address, UpstreamPool
 
 _APP_PATIENCE = 5.0
+
+_COUNTERS = {
+    "token_fetches": "Tokens asked for at the provider, by outcome.",
+    "key_fetches": "Key sets asked for, by outcome.",
+    "key_refetches": "Key sets asked for because of an unknown key id.",
+    "watch_requests": "Lists and watches of the API server, and their troubles.",
+}
+_GAUGES = {
+    "snapshot_generation": "Number of the snapshot in force; it grows with each change.",
+    "snapshot_age_seconds": "Time since the snapshot in force was made.",
+    "source_silence_seconds": "Time since the source of policy was last heard of.",
+    "key_set_age_seconds": "Time since the oldest key set in force was fetched.",
+}
 
 
 class Proxy:
@@ -41,6 +55,7 @@ class Proxy:
         self._control = Control(settings, reactor, log)
         self._pool = UpstreamPool(reactor)
         self._metrics = Metrics()
+        self._metrics.add_source(self._families)
         self._records = Records(log, self._metrics, access=settings.access_log)
         self._servers: list[Server] = []
         self._ports: list[Port] = []
@@ -98,6 +113,20 @@ class Proxy:
 
             pages[f"/app-health/{name}"] = ask
         return pages
+
+    def _families(self) -> Iterator[Family]:
+        """What the control side counts, and the log."""
+        counters = self._control.counters
+        for name, meaning in _COUNTERS.items():
+            samples = [
+                ({"outcome": outcome}, count) for (counted, outcome), count in counters.items() if counted == name
+            ]
+            yield f"aegis_{name}_total", "counter", meaning, samples
+        for name, value in self._control.gauges().items():
+            yield f"aegis_{name}", "gauge", _GAUGES[name], [({}, value)]
+        yield "aegis_log_lines_dropped_total", "counter", "Lines that nobody read in time.", [({}, self._log.dropped)]
+        connections = [({"direction": server.side.direction}, len(server.connections)) for server in self._servers]
+        yield "aegis_connections", "gauge", "Open client connections.", connections
 
     def _ready(self) -> Page:
         missing = self._control.missing()

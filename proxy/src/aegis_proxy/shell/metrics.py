@@ -10,6 +10,8 @@ _BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.
 
 Labels = tuple[str, ...]
 Sample = tuple[Mapping[str, str], float]
+# Name, type, help and samples.
+Family = tuple[str, str, str, Iterable[Sample]]
 
 
 class Metrics:
@@ -22,7 +24,7 @@ class Metrics:
         self.aborted: dict[str, int] = {}
         self._durations: dict[str, list[int]] = {}
         self._sums: dict[str, float] = {}
-        self._sources: list[Callable[[], Iterable[tuple[str, str, str, Iterable[Sample]]]]] = []
+        self._sources: list[Callable[[], Iterable[Family]]] = []
 
     def count(self, labels: Labels) -> None:
         self.requests[labels] = self.requests.get(labels, 0) + 1
@@ -38,8 +40,8 @@ class Metrics:
     def abort(self, direction: str) -> None:
         self.aborted[direction] = self.aborted.get(direction, 0) + 1
 
-    def add_source(self, source: Callable[[], Iterable[tuple[str, str, str, Iterable[Sample]]]]) -> None:
-        """`source` is asked at each scrape for (name, type, help, samples) of what others count."""
+    def add_source(self, source: Callable[[], Iterable[Family]]) -> None:
+        """`source` is asked at each scrape for what others count."""
         self._sources.append(source)
 
     def text(self) -> str:

@@ -15,7 +15,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from aegis_proxy.core.head import take_head
-from aegis_proxy.core.refusals import HEAD_TIMEOUT, Refused, answer
+from aegis_proxy.core.refusals import BAD_BODY, BAD_REQUEST, REQUEST_TIMEOUT, Refused, answer
 from aegis_proxy.core.request import START_LINE, Request, parse_request
 from aegis_proxy.shell.exchange import Exchange, Route
 from aegis_proxy.shell.records import Records
@@ -65,7 +65,9 @@ class ServerConnection(TcpProtocol):
         self._exchange: Exchange | None = None
         self._taking = False
         self._paused = False
+        self._full = False  # the client does not read what was written to it
         self._closing = False
+        self._written = False
         self._drained = 0
         self._half_closed = False
 
@@ -73,11 +75,6 @@ class ServerConnection(TcpProtocol):
         self.transport.setTcpNoDelay(True)
         self.transport.registerProducer(self, True)
         self._server.connections.add(self)
-
-    @property
-    def idle(self) -> bool:
-        """Between two requests: it can be closed without loss."""
-        return self._exchange is None and not self._began and not self._closing
 
     # --- what the client sends
 
@@ -105,7 +102,7 @@ class ServerConnection(TcpProtocol):
 
     def _take_requests(self, data: bytes) -> None:
         self._taking = True
-        while data and self._exchange is None and not self._closing:
+        while data and self._exchange is None and not self._closing and not self._full:
             if not self._began:
                 if data == b"\r":
                     break
@@ -145,10 +142,17 @@ class ServerConnection(TcpProtocol):
         try:
             rest = exchange.feed(data)
         except Refused as refused:
-            self.refuse(refused)
+            self._give_up(exchange, refused)
             return
         if rest:
             self._hold(rest)
+
+    def _give_up(self, exchange: Exchange, refused: Refused) -> None:
+        """The request's body is no good; within a response that has begun there is no place for an answer."""
+        if exchange.response is None:
+            self.refuse(refused)
+        else:
+            self.abort(refused.detail)
 
     # --- what an exchange asks for (exchange.Client)
 
@@ -163,12 +167,14 @@ class ServerConnection(TcpProtocol):
         data, self._buffer = self._buffer, b""
         if data and self._exchange is not None:
             self._take_body(self._exchange, data)
+        if self._half_closed:
+            self._ended()
 
     def finished(self) -> None:
         exchange, self._exchange = self._exchange, None
         assert exchange is not None
         self._server.records.answered(self._side.direction, exchange, self.peer, self._server.clock())
-        if exchange.last or self._half_closed:
+        if exchange.last:
             self._close()
         else:
             self._next()
@@ -176,11 +182,21 @@ class ServerConnection(TcpProtocol):
     def _next(self) -> None:
         self._began = 0.0
         self.deadline = self._server.clock() + self._server.deadlines.idle
+        if not self._taking:
+            self._go_on()
+
+    def _go_on(self) -> None:
+        """Takes what has been held meanwhile, unless the client should first read what it was answered."""
+        if self._full:
+            self.pause_reading()
+            return
         if self._paused:
             self.resume_reading()
-        if self._buffer and not self._taking:
+        if self._buffer:
             data, self._buffer = self._buffer, b""
             self._take_requests(data)
+        if self._half_closed:
+            self._ended()
 
     def refuse(self, refused: Refused) -> None:
         """Answers a refusal; the connection stays open where its framing is known and the whole request was read."""
@@ -194,7 +210,7 @@ class ServerConnection(TcpProtocol):
         decision = self._server.records.refused(self._side.direction, refused, request, self.peer)
         head_only = request is not None and request.method == b"HEAD"
         self.transport.write(answer(refused.refusal, decision, close=close, head_only=head_only))
-        if close or self._half_closed:
+        if close:
             self._close()
         else:
             self._next()
@@ -211,10 +227,17 @@ class ServerConnection(TcpProtocol):
 
     def fail(self, failure: Failure) -> None:
         self._server.records.defect(failure)
-        self.transport.abortConnection()
+        self._drop()
 
     def abort(self, why: str) -> None:
         self._server.records.aborted(self._side.direction, why)
+        self._drop()
+
+    def _drop(self) -> None:
+        exchange, self._exchange = self._exchange, None
+        self._closing = True
+        if exchange is not None:
+            exchange.abandon()
         self.transport.abortConnection()
 
     # --- the transport
@@ -231,12 +254,18 @@ class ServerConnection(TcpProtocol):
 
     # twisted.internet.interfaces.IPushProducer: our send buffer towards the client filled up, or drained
     def pauseProducing(self) -> None:
+        self._full = True
         if self._exchange is not None:
             self._exchange.pause_receiving()
+        else:
+            self.pause_reading()
 
     def resumeProducing(self) -> None:
+        self._full = False
         if self._exchange is not None:
             self._exchange.resume_receiving()
+        elif not self._taking:
+            self._go_on()
 
     def stopProducing(self) -> None:
         """The connection is lost, of which `connectionLost` tells."""
@@ -245,7 +274,7 @@ class ServerConnection(TcpProtocol):
         """Says that no more will come, and reads on for a moment: a close at once could destroy what was written."""
         self._closing = True
         self._buffer = b""
-        self.deadline = self._server.clock() + self._server.deadlines.drain
+        self.deadline = self._server.clock() + self._server.deadlines.exchange
         self.transport.unregisterProducer()
         if self._paused:
             self._paused = False
@@ -255,19 +284,45 @@ class ServerConnection(TcpProtocol):
         else:
             self.transport.loseWriteConnection()
 
+    def drain(self) -> None:
+        """Lets the connection end with its present exchange."""
+        if self._exchange is not None:
+            self._exchange.last = True
+        elif not self._began and not self._closing:
+            self.close_idle()
+
     def close_idle(self) -> None:
         self._closing = True
         self.transport.unregisterProducer()
         self.transport.loseConnection()
 
     def writeConnectionLost(self) -> None:
-        """Our side is closed, as `_close` asked."""
+        """All is written, and our side closed, as `_close` asked."""
+        self._written = True
+        self.deadline = self._server.clock() + self._server.deadlines.drain
 
     def readConnectionLost(self) -> None:
-        """The client sends no more. It may still wait for the answer to a whole request."""
+        """The client sends no more. It may still wait for answers to whole requests."""
         self._half_closed = True
-        if self._exchange is None or not self._exchange.sent_all:
-            self.transport.abortConnection()
+        if self._closing:
+            self.transport.loseConnection()
+        elif self._exchange is None and self._full:
+            return  # there may be whole requests in what is held
+        else:
+            self._ended()
+
+    def _ended(self) -> None:
+        """No more will come than what is held: what is not whole by now never will be."""
+        exchange = self._exchange
+        if self._closing:
+            return
+        if exchange is not None:
+            if exchange.accepts_body:
+                self._give_up(exchange, Refused(BAD_BODY, "the connection ended before the body"))
+        elif self._began:
+            self.refuse(Refused(BAD_REQUEST, "the connection ended before the request head"))
+        else:
+            self._close()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._server.connections.discard(self)
@@ -278,12 +333,14 @@ class ServerConnection(TcpProtocol):
 
     def out_of_patience(self) -> None:
         """The deadline has passed."""
-        if self._closing:
+        if self._closing and self._written:
+            self.transport.loseConnection()
+        elif self._closing:
             self.transport.abortConnection()
         elif self._exchange is not None:
             self._exchange.timed_out()
         elif self._began:
-            self.refuse(Refused(HEAD_TIMEOUT, "no whole request head within the deadline"))
+            self.refuse(Refused(REQUEST_TIMEOUT, "no whole request head within the deadline"))
         else:
             self.close_idle()
 
@@ -316,5 +373,5 @@ class Server(Factory):
     def drain(self) -> None:
         """Lets no connection outlive its present exchange."""
         self.draining = True
-        for connection in [each for each in self.connections if each.idle]:
-            connection.close_idle()
+        for connection in list(self.connections):
+            connection.drain()
