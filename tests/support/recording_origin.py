@@ -107,6 +107,11 @@ class Connection:
             return False
         return True
 
+    def finish(self) -> None:
+        """Half-closes: no more bytes will come from here."""
+        with suppress(OSError):  # the other side may be faster
+            self.socket.shutdown(socket.SHUT_WR)
+
     def drop(self) -> None:
         """Ends the connection with a FIN."""
         with suppress(OSError):  # the other side may be faster
