@@ -16,7 +16,7 @@ _FORBIDDEN = frozenset(range(0x20)) | frozenset(b"/\\\x7f")
 _DOUBLE_ESCAPE = re.compile(rb"%25[0-9A-Fa-f]{2}")
 
 
-class AmbiguousPath(ValueError):  # noqa: N818  # it names what was found, as the errors of the plugins do
+class AmbiguousPath(ValueError):  # it names what was found, as the errors of the plugins do
     """A path that two servers could read differently. Its text says which part, for the log only."""
 
 

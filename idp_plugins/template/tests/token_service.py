@@ -12,7 +12,7 @@ from aegis_idp.conformance.loopback import Answer, LoopbackServer, Received
 from aegis_idp.conformance.signing import KeyRing
 
 
-class No(Exception):  # noqa: N818  # an answer, not a fault
+class No(Exception):  # an answer, not a fault
     def __init__(self, status: int, error: str, description: str) -> None:
         super().__init__(error)
         self.answer = Answer.json(status, {"error": error, "error_description": description})

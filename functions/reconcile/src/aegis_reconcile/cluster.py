@@ -1,6 +1,5 @@
 """The API server as the reconcile function sees it."""
 
-# ruff: noqa: N818
 # An error here is named by what its catcher does about it.
 
 from collections.abc import Mapping

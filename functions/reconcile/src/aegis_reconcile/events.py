@@ -25,7 +25,7 @@ _RESOURCES = {
 }
 
 
-class NotForUs(ValueError):  # noqa: N818  # it names what the event is, for its sender
+class NotForUs(ValueError):  # it names what the event is, for its sender
     """An event that this function cannot act on. Its text says what came and what was wanted."""
 
 

@@ -1,6 +1,5 @@
 """What admission decides about a pod: one of three values."""
 
-# ruff: noqa: N818
 # An error here is named by what it does to the pod.
 
 from enum import Enum

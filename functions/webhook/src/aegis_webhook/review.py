@@ -15,7 +15,7 @@ LARGEST_REVIEW = 7 << 20
 """Bytes. An object has at most 3 MiB, and an update brings the old one along."""
 
 
-class BadReview(ValueError):  # noqa: N818  # it names what came
+class BadReview(ValueError):  # it names what came
     """A request body that is no AdmissionReview we can answer. Its text says why."""
 
 

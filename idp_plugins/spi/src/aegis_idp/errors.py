@@ -3,7 +3,6 @@
 It never holds a token, and of a provider's answer only its error code and description.
 """
 
-# ruff: noqa: N818
 # An error here is named by what happened: that is what its catcher asks for.
 
 

@@ -46,7 +46,7 @@ class Answer:
         return cls(status, json.dumps(value).encode(), {"content-type": "application/json"})
 
 
-class HangUp(Exception):  # noqa: N818  # named by what happens, as in aegis_idp.errors
+class HangUp(Exception):  # named by what happens, as in aegis_idp.errors
     """Raised by a server's function in place of an answer: the connection just ends."""
 
 
@@ -88,10 +88,10 @@ def _handler(answer: Callable[[Received], Answer]) -> type[BaseHTTPRequestHandle
             with suppress(OSError):  # the client has seen enough
                 self.wfile.write(given.body)
 
-        do_GET = _respond  # noqa: N815  # the name that http.server looks for
-        do_POST = _respond  # noqa: N815  # same
-        do_PUT = _respond  # noqa: N815  # same
-        do_DELETE = _respond  # noqa: N815  # same
+        do_GET = _respond  # the name that http.server looks for
+        do_POST = _respond  # same
+        do_PUT = _respond  # same
+        do_DELETE = _respond  # same
 
         def log_message(self, format: str, *arguments: object) -> None:
             """Nothing: a test's output is its own."""

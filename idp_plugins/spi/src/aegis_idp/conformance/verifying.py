@@ -10,7 +10,7 @@ from aegis_idp.http import Http
 from aegis_idp.values import KeySetDocument, Secret, Trust
 
 
-class TokenRefused(Exception):  # noqa: N818  # named by what happened, as in aegis_idp.errors
+class TokenRefused(Exception):  # named by what happened, as in aegis_idp.errors
     """The proxy would answer 401."""
 
 

@@ -79,7 +79,7 @@ def in_turns(*questions: Coroutine[Any, Any, T]) -> list[T]:
     return [answers[index] for index in range(len(questions))]
 
 
-class Cancelled(Exception):  # noqa: N818  # named by what happened, as in aegis_idp.errors
+class Cancelled(Exception):  # named by what happened, as in aegis_idp.errors
     """What a reactor throws into a coroutine that nobody waits for any more."""
 
 
