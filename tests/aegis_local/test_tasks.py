@@ -7,7 +7,7 @@ from twisted.internet.task import Clock
 from twisted.logger import ILogObserver, LogEvent, globalLogPublisher
 from twisted.python.failure import Failure
 
-from aegis_local.tasks import Bell, Tasks, sleep
+from aegis_local.tasks import Bell, OutOfTime, Tasks, sleep, within
 
 
 def test_sleep_waits_for_the_clock() -> None:
@@ -18,6 +18,43 @@ def test_sleep_waits_for_the_clock() -> None:
     assert not task.called
     clock.advance(0.1)
     assert task.called
+
+
+def test_work_within_its_time_gives_its_result() -> None:
+    """Or its error; the clock is left alone."""
+    clock = Clock()
+
+    async def work(error: Exception | None) -> int:
+        await sleep(clock, 1)
+        if error:
+            raise error
+        return 7
+
+    good = Deferred.fromCoroutine(within(clock, 2, work(None)))
+    bad = Deferred.fromCoroutine(within(clock, 2, work(KeyError("x"))))
+    reasons: list[Failure] = []
+    bad.addErrback(reasons.append)
+    clock.advance(1)
+    results: list[int] = []
+    good.addCallback(results.append)
+    assert results == [7]
+    assert isinstance(reasons[0].value, KeyError)
+    assert clock.getDelayedCalls() == []
+
+
+def test_work_that_takes_longer_is_cancelled() -> None:
+    """However it takes that, the time was over."""
+    clock, reasons = Clock(), list[Failure]()
+
+    async def work() -> None:
+        try:
+            await sleep(clock, 10)
+        finally:
+            raise KeyError("another error on the way out")
+
+    Deferred.fromCoroutine(within(clock, 2, work())).addErrback(reasons.append)
+    clock.advance(2)
+    assert isinstance(reasons[0].value, OutOfTime)
 
 
 def test_cancelling_ends_what_runs() -> None:

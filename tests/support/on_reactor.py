@@ -22,7 +22,8 @@ def on_reactor(work: Coroutine[Any, Any, T], seconds: float = 60.0) -> T:
 
     def done(result: T | Failure) -> None:
         results.append(result)
-        reactor.crash()
+        # One more turn, in which connections that were just closed go.
+        reactor.callLater(0, reactor.crash)
 
     def begin() -> None:
         task = Deferred.fromCoroutine(work)

@@ -1,7 +1,7 @@
 """Coroutines that run beside each other and end together."""
 
 from collections.abc import Coroutine
-from typing import Any
+from typing import Any, TypeVar
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
@@ -11,10 +11,37 @@ from twisted.python.failure import Failure
 
 log = Logger()
 
+T = TypeVar("T")
+
 
 async def sleep(clock: IReactorTime, seconds: float) -> None:
     """Wait for `seconds`; cancelling the coroutine that waits ends the wait."""
     await deferLater(clock, seconds)
+
+
+class OutOfTime(Exception):  # says what happened
+    """The time for something was over before it was done."""
+
+
+async def within(clock: IReactorTime, seconds: float, work: Coroutine[Any, Any, T]) -> T:
+    """The result of `work`, which is cancelled after `seconds`. Raises OutOfTime then, whatever it makes of that."""
+    late: list[bool] = []
+    task = Deferred.fromCoroutine(work)
+
+    def cancel() -> None:
+        late.append(True)
+        task.cancel()
+
+    timer = clock.callLater(seconds, cancel)
+    try:
+        return await task
+    except Exception:
+        if late:
+            raise OutOfTime(f"not done within {seconds:g} s") from None
+        raise
+    finally:
+        if timer.active():
+            timer.cancel()
 
 
 class Tasks:

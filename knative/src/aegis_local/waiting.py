@@ -9,7 +9,7 @@ from aegis_local.tasks import sleep
 _POLL_SECONDS = 0.05
 
 
-class TooLate(Exception):  # noqa: N818  # says what happened
+class TooLate(Exception):  # says what happened
     """What was waited for did not come in time."""
 
 

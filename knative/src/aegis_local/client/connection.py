@@ -24,6 +24,7 @@ from zope.interface import implementer
 from aegis_local.client.access import Access
 from aegis_local.client.errors import NO_ANSWER, ApiUnreachable, refusal
 from aegis_local.reactors import Reactor
+from aegis_local.tasks import OutOfTime, within
 
 _ANSWER_SECONDS = 30.0
 JSON = "application/json"
@@ -60,11 +61,9 @@ class Connection:
         self, method: str, path: str, *, params: Mapping[str, str] = {}, body: object = None, content_type: str = JSON
     ) -> Any:
         """The parsed body of a success. Raises ApiRefused or ApiUnreachable."""
-        answer: Deferred[Any] = Deferred.fromCoroutine(self._call(method, path, params, body, content_type))
-        answer.addTimeout(_ANSWER_SECONDS, self._reactor)
         try:
-            return await answer
-        except TimeoutError as error:
+            return await within(self._reactor, _ANSWER_SECONDS, self._call(method, path, params, body, content_type))
+        except OutOfTime as error:
             raise ApiUnreachable(f"no answer to {method} {path} within {_ANSWER_SECONDS:.0f} s") from error
 
     async def _call(self, method: str, path: str, params: Mapping[str, str], body: object, content_type: str) -> Any:

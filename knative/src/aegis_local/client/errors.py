@@ -1,6 +1,6 @@
 """What can go wrong with an API server."""
 
-# ruff: noqa: N818  # the names say what happened, and read as such where they are caught
+# the names say what happened, and read as such where they are caught
 
 import json
 

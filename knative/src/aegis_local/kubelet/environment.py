@@ -27,7 +27,7 @@ Data = Mapping[Source, Mapping[str, bytes]]
 """What the sources hold. One that does not exist is absent."""
 
 
-class Missing(Exception):  # noqa: N818  # says what is the matter
+class Missing(Exception):  # says what is the matter
     """A ConfigMap, Secret, key or field that a container needs and that is not there (yet)."""
 
 

@@ -12,7 +12,7 @@ API_ACCESS_PATH = "/var/run/secrets/kubernetes.io/serviceaccount"
 _PROXY_PORTS = (annotations.INGRESS_PROXY_PORT, annotations.EGRESS_PROXY_PORT, annotations.ADMIN_PORT)
 
 
-class Unrunnable(Exception):  # noqa: N818  # says what the pod is
+class Unrunnable(Exception):  # says what the pod is
     """A pod that cannot run here. Its text says why, and what to do."""
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 _FIRST, _LAST = 20000, 32767
 
 
-class NoFreePort(Exception):  # noqa: N818  # says what is the matter
+class NoFreePort(Exception):  # says what is the matter
     """Every port of the range is taken."""
 
 

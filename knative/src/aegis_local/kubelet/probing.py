@@ -9,7 +9,6 @@ from typing import Any
 import treq
 from attrs import frozen
 from treq.client import HTTPClient
-from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import HostnameEndpoint, connectProtocol
 from twisted.internet.protocol import Protocol
 from twisted.internet.ssl import CertificateOptions
@@ -22,9 +21,10 @@ from aegis_local.client.resources import Object
 from aegis_local.kubelet.pods import port_number
 from aegis_local.process.groups import Exit
 from aegis_local.reactors import Reactor
+from aegis_local.tasks import OutOfTime, within
 
 
-class ProbeFailed(Exception):  # noqa: N818  # says what happened
+class ProbeFailed(Exception):  # says what happened
     """The answer was no, or none came. The text says which."""
 
 
@@ -119,11 +119,9 @@ class Prober:
 
     async def ask(self, probe: Probe, run: Callable[[tuple[str, ...]], Awaitable[Exit]]) -> None:
         """Ask once. Raises ProbeFailed."""
-        answer: Deferred[None] = Deferred.fromCoroutine(self._ask(probe.question, run))
-        answer.addTimeout(probe.timeout, self._reactor)
         try:
-            await answer
-        except TimeoutError:
+            await within(self._reactor, probe.timeout, self._ask(probe.question, run))
+        except OutOfTime:
             raise ProbeFailed(f"no answer within {probe.timeout:g} s") from None
 
     async def _ask(
@@ -145,7 +143,7 @@ class Prober:
             protocol = await connectProtocol(endpoint, Protocol())
         except NO_ANSWER as error:
             raise ProbeFailed(f"no connection: {error}") from error
-        protocol.transport.loseConnection()
+        protocol.transport.abortConnection()
 
     async def _get(self, question: HttpGet) -> None:
         headers: dict[bytes | str, bytes | str] = {"User-Agent": "kube-probe/local", **dict(question.headers)}

@@ -142,8 +142,6 @@ class ProcessGroups:
         self, argv: Sequence[str], env: Mapping[str, str], cwd: Path | None, descriptors: dict[int, int]
     ) -> ProcessGroup:
         group = ProcessGroup(self)
-        launcher = [sys.executable, "-I", "-S", launch.__file__, "3", *argv]
-        self.reactor.spawnProcess(
-            group, sys.executable, launcher, dict(env), str(cwd) if cwd else None, childFDs=descriptors
-        )
+        launcher = [sys.executable, "-I", "-S", launch.__file__, "3", str(cwd or "."), *argv]
+        self.reactor.spawnProcess(group, sys.executable, launcher, dict(env), childFDs=descriptors)
         return group

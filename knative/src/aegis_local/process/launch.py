@@ -1,6 +1,8 @@
 """Become a program, as the leader of its own process group that the guard knows before the program runs.
 
-Run as `python -I -S launch.py GUARD_FD PROGRAM ARGUMENT...`: it imports next to nothing, so it costs milliseconds.
+Run as `python -I -S launch.py GUARD_FD FOLDER PROGRAM ARGUMENT...`: it imports next to nothing, so it costs
+milliseconds. It changes the folder itself, because Twisted would fork for that, and a fork of a program with signal
+handlers swallows a signal that comes before it has become another program.
 """
 
 import os
@@ -9,12 +11,13 @@ import sys
 
 def main(arguments: list[str]) -> int:
     """Replace this process; a status (127, as shells have it) only when the program cannot be run."""
-    guard, program = int(arguments[0]), arguments[1]
+    guard, folder, program = int(arguments[0]), arguments[1], arguments[2]
     os.setsid()
     os.write(guard, b"+%d\n" % os.getpid())
     os.close(guard)
     try:
-        os.execvp(program, arguments[1:])  # noqa: S606  # no shell is wanted: the arguments are a list
+        os.chdir(folder)
+        os.execvp(program, arguments[2:])  # noqa: S606  # no shell is wanted: the arguments are a list
     except OSError as error:
         sys.stderr.write(f"{program} cannot be run: {error.strerror}\n")
         return 127

@@ -95,7 +95,7 @@ class ApiServerSources:
         for entry in spec["resources"]:
             resource = await self._api.resource(entry["apiVersion"], entry["kind"])
             namespace = key.namespace if own_only and resource.namespaced else ""
-            collections.append(Collection(resource, namespace, _selector_text(entry.get("selector") or {})))
+            collections.append(Collection(resource, namespace, selector_text(entry.get("selector") or {})))
         for collection in collections:
             await account.api.list(collection)  # a missing right shows here, as in the real source's conditions
         adapter = Adapter(
@@ -142,7 +142,7 @@ class ApiServerSources:
             await self._api.apply_status(API_SERVER_SOURCES, key, status)
 
 
-def _selector_text(selector: Object) -> str:
+def selector_text(selector: Object) -> str:
     """A LabelSelector as a query parameter has it."""
     parts = [f"{key}={value}" for key, value in (selector.get("matchLabels") or {}).items()]
     for expression in selector.get("matchExpressions") or ():

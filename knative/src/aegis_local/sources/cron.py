@@ -35,7 +35,7 @@ _ITEM = re.compile(r"(?P<first>\*|\?|\w+)(?:-(?P<last>\w+))?(?:/(?P<step>\d+))?"
 _HORIZON = timedelta(days=8 * 366 + 1)
 
 
-class BadSchedule(ValueError):  # noqa: N818  # says what it is
+class BadSchedule(ValueError):  # says what it is
     """A schedule that cannot be read. Its text says what came and what was wanted."""
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from aegis_local.client.resources import KNATIVE_SERVICES, Key, Object, is_true
 
 
-class NoSink(Exception):  # noqa: N818  # says what is the matter
+class NoSink(Exception):  # says what is the matter
     """The sink is not there, or not yet ready. The text says which."""
 
 
