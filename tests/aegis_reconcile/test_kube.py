@@ -126,6 +126,14 @@ def test_kind_that_is_not_there_is_refused(api: ScriptedKubernetes, cluster: Kub
             ask()
 
 
+def test_right_to_read_may_come_back(api: ScriptedKubernetes, cluster: KubeCluster) -> None:
+    """An API server that starts refuses everybody until it knows its roles; the event must not be lost by that."""
+    for ask in (lambda: cluster.get(KEY), lambda: cluster.list(IDENTITY)):
+        api.will_answer(403, {"message": "forbidden"})
+        with pytest.raises(TryAgain, match="403: forbidden"):
+            ask()
+
+
 @pytest.mark.parametrize(("header", "seconds"), [("3", 3.0), ("soon", None), ("", None), ("99999999", None)])
 def test_wait_that_the_server_asks_for_is_kept(
     api: ScriptedKubernetes, cluster: KubeCluster, header: str, seconds: float | None

@@ -165,7 +165,9 @@ def _read(what: str, response: urllib3.BaseHTTPResponse) -> dict[str, Any]:
     # 404 of a write: the object went away since it was read.
     if status == 404 and not what.startswith(("GET", "POST")):
         raise Conflict(message)
-    if status in _LATER or status >= 500 or status < 400:
+    # An API server that has just started knows no roles for a while, and refuses everybody.
+    unread = status == 403 and what.startswith("GET")
+    if status in _LATER or status >= 500 or status < 400 or unread:
         raise TryAgain(message, float(wait) if wait.isascii() and wait.isdecimal() and len(wait) < 7 else None)
     raise Rejected(message)
 
