@@ -1,6 +1,8 @@
 """What ServiceAccounts asked the API server, by its own audit log: who watches what, and who was refused."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +34,10 @@ class AskedFor:
     name: str
     status: int
     open: bool
-    message: str = ""
+    message: str
     """Why it was refused."""
+    starting: bool
+    """The API server was not ready yet: it knows no roles then, and refuses everybody but administrators."""
 
 
 class AuditLog:
@@ -44,6 +48,7 @@ class AuditLog:
         self._log = folder / "audit.log"
         self._policy.write_text(yaml.safe_dump(POLICY))
         self._log.touch(mode=0o600)
+        self._starts: list[range] = []
 
     def flags(self) -> list[str]:
         """What kube-apiserver needs to write it."""
@@ -55,9 +60,22 @@ class AuditLog:
 
     def since(self, position: int = 0) -> list[AskedFor]:
         """All that was asked from `position` on, oldest first."""
-        with self._log.open() as log:
+        found = []
+        with self._log.open("rb") as log:
             log.seek(position)
-            return [_asked_for(json.loads(line)) for line in log if line.endswith("\n")]
+            for line in log:
+                if line.endswith(b"\n"):
+                    starting = any(position in start for start in self._starts)
+                    found.append(_asked_for(json.loads(line), starting))
+                position += len(line)
+        return found
+
+    @contextmanager
+    def starting(self) -> Iterator[None]:
+        """In this block the API server starts; what is asked meanwhile is marked so."""
+        position = self.position()
+        yield
+        self._starts.append(range(position, self.position()))
 
     def open_watches(self, user: str, position: int = 0) -> frozenset[AskedFor]:
         """The watches of `user` that were granted after `position` and have not ended."""
@@ -66,7 +84,7 @@ class AuditLog:
         return frozenset(asked for asked in watches if asked.open and asked.status == 200 and asked.id not in ended)
 
 
-def _asked_for(event: dict[str, Any]) -> AskedFor:
+def _asked_for(event: dict[str, Any], starting: bool) -> AskedFor:
     about = event.get("objectRef", {})
     return AskedFor(
         id=event["auditID"],
@@ -78,4 +96,5 @@ def _asked_for(event: dict[str, Any]) -> AskedFor:
         status=event.get("responseStatus", {}).get("code", 0),
         open=event["stage"] == "ResponseStarted",
         message=event.get("responseStatus", {}).get("message", ""),
+        starting=starting,
     )

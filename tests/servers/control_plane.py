@@ -63,8 +63,9 @@ class ControlPlane(ApiServer):
 
     def start_api_server(self) -> None:
         """Start the API server and wait until it is ready. Its address stays the same over restarts."""
-        self._api_server.start()
-        self._api_server.wait_until(self._ready, READY_SECONDS)
+        with self.audit_log.starting():
+            self._api_server.start()
+            self._api_server.wait_until(self._ready, READY_SECONDS)
 
     def stop_api_server(self) -> None:
         """Stop the API server; what it stored stays."""
