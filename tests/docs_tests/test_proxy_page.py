@@ -1,0 +1,84 @@
+"""The example of docs/proxy.md, followed to the letter: its resources, its token maker, its flags, its answers."""
+
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+
+import pytest
+import yaml
+
+from support.documents import page
+from support.proxy_process import ProxyProcess
+from support.raw_client import RawClient
+
+PAGE = page("docs/proxy.md")
+# Where the test's own process lives is the test's business.
+OURS = ("--resources", "--namespace", "--ingress-listen", "--ingress-upstream", "--egress-listen", "--admin-listen")
+
+
+class App(BaseHTTPRequestHandler):
+    """An app with one page, as `http.server` in a folder with an index."""
+
+    def do_GET(self) -> None:
+        self.send_response(200 if self.path == "/" else 404)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Nobody reads it."""
+
+
+@pytest.fixture
+def app() -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), App)
+    thread = Thread(target=server.serve_forever)
+    thread.start()
+    yield f"127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join(10)
+    server.server_close()
+
+
+def _flags() -> Iterator[str]:
+    """The flags of the page's command, without those that say where the test's process listens."""
+    [command] = [line for block in PAGE.blocks("sh") for line in block.splitlines() if "aegis-proxy run" in line]
+    words = shlex.split(command)[4:]
+    while words:
+        flag, *rest = words
+        value = [] if not rest or rest[0].startswith("--") else rest[:1]
+        words = rest[len(value) :]
+        if flag not in OURS:
+            yield from (flag, *value)
+
+
+def _token(folder: Path, name: str) -> str:
+    [source] = PAGE.blocks("python")
+    script = folder / "make_token.py"
+    script.write_text(source)
+    done = subprocess.run([sys.executable, script, name], capture_output=True, text=True, timeout=30, check=True)
+    return done.stdout.strip()
+
+
+def _ask(port: int, path: str, token: str = "") -> int:
+    credentials = f"Authorization: Bearer {token}\r\n" if token else ""
+    with RawClient(port) as client:
+        return client.send(f"GET {path} HTTP/1.1\r\nHost: orders\r\n{credentials}\r\n".encode()).answer().status
+
+
+def test_the_example_beside_a_plain_process(tmp_path: Path, app: str) -> None:
+    """No token 401, the caller of the rule 200, another one 403, a path without token passes to the app."""
+    resources = list(yaml.safe_load_all(PAGE.blocks("yaml")[0]))
+    flags = list(_flags())
+    assert "--policy" in flags
+    with ProxyProcess(tmp_path, resources, *flags, "--ingress-upstream", app) as proxy:
+        answers = [
+            _ask(proxy.ingress, "/"),
+            _ask(proxy.ingress, "/", _token(tmp_path, "checkout")),
+            _ask(proxy.ingress, "/", _token(tmp_path, "intruder")),
+            _ask(proxy.ingress, "/healthz"),
+        ]
+    assert answers == [401, 200, 403, 404]
