@@ -117,6 +117,8 @@ class Exchange:
             then(result)
 
         def fail(failure: Failure) -> None:
+            if self._waiting is not waiting:  # abandoned
+                return
             self._waiting = None
             if isinstance(failure.value, Refused):
                 self._client.refuse(failure.value)
@@ -124,8 +126,8 @@ class Exchange:
                 self._client.fail(failure)
 
         self._waiting = waiting
-        waiting.addCallback(go_on)
-        waiting.addErrback(fail)
+        waiting.addCallbacks(go_on, fail)
+        waiting.addErrback(self._client.fail)
 
     def _start(self, upstream: UpstreamConnection) -> None:
         assert self.route is not None
@@ -222,5 +224,4 @@ class Exchange:
         if upstream is not None:
             upstream.abandon()
         if waiting is not None:
-            waiting.addErrback(lambda _: None)
             waiting.cancel()

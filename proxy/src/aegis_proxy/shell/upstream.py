@@ -193,8 +193,8 @@ class UpstreamPool:
 
     def connect(self, address: Address) -> "Deferred[UpstreamConnection]":
         """A new connection; fails with Refused."""
-        made: Deferred[UpstreamConnection] = Deferred()
-        connect(self.reactor, address, _Connecting(self, address, made), self._connect_timeout)
+        made: Deferred[UpstreamConnection] = Deferred(lambda _: connector.disconnect())
+        connector = connect(self.reactor, address, _Connecting(self, address, made), self._connect_timeout)
         return made
 
     def keep(self, connection: UpstreamConnection) -> None:
