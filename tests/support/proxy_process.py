@@ -28,9 +28,8 @@ def resource(kind: str, name: str, **spec: object) -> Resource:
 def provider(*keys: SigningKey, **config: object) -> Resource:
     """The IdentityProvider `corp`, whose key set is inline."""
     jwks = {"keys": [key.jwk() for key in keys or (signing_key(),)]}
-    return resource(
-        "IdentityProvider", "corp", type="oidc", audience=AUDIENCE, config={"issuer": ISSUER, "jwks": jwks, **config}
-    )
+    issuer = {"issuer": ISSUER, "jwks": jwks, **config}
+    return resource("IdentityProvider", "corp", type="oidc", audience=AUDIENCE, config=issuer)
 
 
 def policy(*rules: Mapping[str, object], name: str = "orders", **spec: object) -> Resource:
@@ -52,7 +51,8 @@ def token(**changes: object) -> bytes:
 class ProxyProcess:
     """`with ProxyProcess(folder, resources, flags) as proxy:` runs it until ready.
 
-    `folder` gets the file of resources, `python` is the interpreter that has it. `events` is the log so far, oldest first.
+    `folder` gets the file of resources, `python` is the interpreter that has it. `events` is the log so far, oldest
+    first.
     """
 
     def __init__(

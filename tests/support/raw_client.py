@@ -74,10 +74,15 @@ class RawClient:
         return found + end
 
     def _exactly(self, size: int) -> bytes:
-        while len(self.unread) < size:
-            if not self._receive():
-                raise EOFError(f"the connection ended {size - len(self.unread)} bytes before the end of a body")
-        found, self.unread = self.unread[:size], self.unread[size:]
+        pieces, missing = [self.unread], size - len(self.unread)
+        while missing > 0:
+            data = self.socket.recv(1 << 20)
+            if not data:
+                raise EOFError(f"the connection ended {missing} bytes before the end of a body")
+            pieces.append(data)
+            missing -= len(data)
+        whole = b"".join(pieces)
+        found, self.unread = whole[:size], whole[size:]
         return found
 
     def interim(self) -> Answer:

@@ -1,0 +1,113 @@
+import socket
+from typing import Any
+
+import pytest
+from twisted.internet.defer import Deferred
+from twisted.internet.error import CannotListenError
+from twisted.internet.protocol import ClientFactory, Factory, Protocol, connectionDone
+from twisted.python.failure import Failure
+
+from aegis_proxy.shell.transport import connect, listen
+from support.on_reactor import on_reactor, reactor
+
+LONG = b"0123456789" * 1_000_000
+
+
+class Recorder(Protocol):
+    """Keeps what comes; tells when the connection is lost."""
+
+    def __init__(self) -> None:
+        self.data = b""
+        self.made: Deferred[None] = Deferred()
+        self.lost: Deferred[None] = Deferred()
+        self.events: list[str] = []
+
+    def connectionMade(self) -> None:
+        self.made.callback(None)
+
+    def dataReceived(self, data: bytes) -> None:
+        self.data += data
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self.lost.callback(None)
+
+    def pauseProducing(self) -> None:
+        self.events.append("pause")
+
+    def resumeProducing(self) -> None:
+        self.events.append("resume")
+
+    def stopProducing(self) -> None:
+        self.events.append("stop")
+
+
+class Pair:
+    """Both ends of a connection."""
+
+    def __init__(self) -> None:
+        self.server, self.client = Recorder(), Recorder()
+        accepting, dialling = Factory(), ClientFactory()
+        accepting.buildProtocol = lambda _: self.server  # type: ignore[method-assign,assignment]  # this one, once
+        dialling.buildProtocol = lambda _: self.client  # type: ignore[method-assign,assignment]  # this one, once
+        dialling.noisy = accepting.noisy = False
+        self.port = listen(reactor, "127.0.0.1", 0, accepting)
+        connect(reactor, ("127.0.0.1", self.port.getHost().port), dialling, 5.0)
+
+    async def made(self) -> None:
+        await self.server.made
+        await self.client.made
+        await self.stopped()
+
+    async def stopped(self) -> None:
+        stopping: Any = self.port.stopListening()
+        if isinstance(stopping, Deferred):
+            await stopping
+
+
+def test_bytes_arrive_at_once_and_whole() -> None:
+    """A small write does not wait for the reactor; what the socket does not take follows in order."""
+
+    async def work() -> None:
+        pair = Pair()
+        await pair.made()
+        transport: Any = pair.client.transport
+        transport.registerProducer(pair.client, True)
+        transport.write(b"first")
+        assert pair.server.transport is not None
+        handle: socket.socket = pair.server.transport.getHandle()  # type: ignore[attr-defined]  # of a TCP transport
+        handle.setblocking(True)
+        assert handle.recv(5, socket.MSG_PEEK) == b"first"
+        handle.setblocking(False)
+        transport.write(LONG)
+        transport.write(b"last")
+        assert pair.client.events[:1] == ["pause"]
+        transport.unregisterProducer()
+        transport.loseConnection()
+        await pair.server.lost
+        await pair.client.lost
+        assert pair.server.data == b"first" + LONG + b"last"
+
+    on_reactor(work())
+
+
+def test_a_lost_connection_takes_no_more() -> None:
+    """Writing to it is no error; its loss is told once."""
+
+    async def work() -> None:
+        pair = Pair()
+        await pair.made()
+        client, server = pair.client.transport, pair.server.transport
+        assert client is not None
+        assert server is not None
+        server.abortConnection()  # type: ignore[attr-defined]  # of a TCP transport
+        await pair.client.lost
+        client.write(b"x")
+        await pair.server.lost
+
+    on_reactor(work())
+
+
+def test_an_address_in_use_cannot_be_listened_on() -> None:
+    """Twisted's own error, for the caller to translate."""
+    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(CannotListenError):
+        listen(reactor, "127.0.0.1", taken.getsockname()[1], Factory())

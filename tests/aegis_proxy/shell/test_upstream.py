@@ -1,0 +1,159 @@
+from collections.abc import Iterator
+
+import pytest
+from twisted.internet.defer import Deferred
+
+from aegis_proxy.core.refusals import UPSTREAM_UNREACHABLE, Refused
+from aegis_proxy.core.response import Response
+from aegis_proxy.shell.upstream import UpstreamConnection, UpstreamPool
+from support.in_memory_http import APP, HttpInMemory, PoolInMemory, http_in_memory
+from support.on_reactor import on_reactor, reactor
+
+GET = b"GET /x HTTP/1.1\r\nHost: a\r\n\r\n"
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+
+@pytest.fixture
+def http() -> Iterator[HttpInMemory]:
+    with http_in_memory() as wired:
+        yield wired
+
+
+class Exchange:
+    """Hears of a response."""
+
+    def __init__(self) -> None:
+        self.heard: list[object] = []
+
+    def interim(self, response: Response) -> None:
+        self.heard.append(response.status)
+
+    def respond(self, response: Response, payload: bytes, done: bool) -> None:
+        self.heard.append((response.status, payload, done))
+
+    def more(self, payload: bytes, done: bool) -> None:
+        self.heard.append((payload, done))
+
+    def broken(self, refused: Refused, unanswered: bool) -> None:
+        self.heard.append((refused.refusal.status, unanswered))
+
+    def pause_sending(self) -> None:
+        self.heard.append("pause")
+
+    def resume_sending(self) -> None:
+        self.heard.append("resume")
+
+
+def connected(http: HttpInMemory) -> UpstreamConnection:
+    made: list[UpstreamConnection] = []
+    http.pool.connect(APP).addCallback(made.append)
+    return made[0]
+
+
+def test_an_exchange_hears_of_its_response(http: HttpInMemory) -> None:
+    """Interim ones first, then the final one, piece by piece."""
+    connection, exchange = connected(http), Exchange()
+    connection.start(exchange, b"GET", GET)
+    connection.dataReceived(b"HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nab")
+    connection.dataReceived(b"cd")
+    assert exchange.heard == [103, (200, b"ab", False), (b"cd", True)]
+
+
+def test_an_app_that_does_not_read_pauses_who_sends(http: HttpInMemory) -> None:
+    """And lets it go on."""
+    connection, exchange = connected(http), Exchange()
+    http.pool.app().full = True
+    connection.start(exchange, b"POST", GET)
+    http.pool.app().drain()
+    assert exchange.heard == ["pause", "resume"]
+
+
+@pytest.mark.parametrize(
+    ("data", "reused", "unanswered"),
+    [(b"", False, False), (b"", True, True), (b"HTTP/1.1", True, False), (b"HTTP/1.1 103 x\r\n\r\n", True, False)],
+)
+def test_f32_only_a_used_connection_that_said_nothing_may_have_been_closed_before(
+    http: HttpInMemory, data: bytes, reused: bool, unanswered: bool
+) -> None:
+    """All else may have been at work on the request."""
+    connection, exchange = connected(http), Exchange()
+    if reused:
+        connection.start(Exchange(), b"GET", GET)
+        connection.dataReceived(OK)
+        connection.release()
+        assert http.pool.take(APP) is connection
+    connection.start(exchange, b"GET", GET)
+    if data:
+        connection.dataReceived(data)
+    http.pool.app().end()
+    assert exchange.heard[-1] == (502, unanswered)
+
+
+def test_the_last_connection_used_is_the_first_one_taken(http: HttpInMemory) -> None:
+    """It is the least likely to be closed by now; beyond the limit the oldest go."""
+    pool = PoolInMemory(http.clock, idle=2)
+    connections: list[UpstreamConnection] = []
+    for _ in range(3):
+        pool.connect(APP).addCallback(connections.append)
+    for connection in connections:
+        connection.start(Exchange(), b"GET", GET)
+        connection.dataReceived(OK)
+        connection.release()
+    http.clock.advance(0)
+    assert pool.app(0).ended == "aborted"
+    assert pool.take(APP) is connections[2]
+    assert pool.take(("127.0.0.1", 1)) is None
+    pool.close()
+    http.clock.advance(0)
+    assert pool.app(1).ended == "aborted"
+    assert pool.take(APP) is None
+
+
+@pytest.mark.parametrize("late", [b"HTTP/1.1 200 OK\r\n\r\n", b"x"])
+def test_f29_an_idle_connection_that_speaks_is_dropped(http: HttpInMemory, late: bytes) -> None:
+    """Nobody asked for what it says; it must not answer the next request."""
+    connection = connected(http)
+    connection.start(Exchange(), b"GET", GET)
+    connection.dataReceived(OK)
+    connection.release()
+    connection.dataReceived(late)
+    assert http.pool.take(APP) is None
+
+
+def test_a_connection_whose_app_closes_is_not_kept(http: HttpInMemory) -> None:
+    """It said so."""
+    connection = connected(http)
+    connection.start(Exchange(), b"GET", GET)
+    connection.dataReceived(OK.replace(b"Content", b"Connection: close\r\nContent"))
+    connection.release()
+    assert http.pool.take(APP) is None
+
+
+def test_a_port_where_nobody_listens_is_refused() -> None:
+    """On a real socket: the detail names the address and no more."""
+
+    async def work() -> Refused:
+        made: Deferred[UpstreamConnection] = UpstreamPool(reactor).connect(("127.0.0.1", 1))
+        try:
+            await made
+        except Refused as refused:
+            return refused
+        raise AssertionError("somebody listens on port 1")
+
+    refused = on_reactor(work())
+    assert (refused.refusal, refused.detail) == (UPSTREAM_UNREACHABLE, "127.0.0.1:1: ConnectionRefusedError")
+
+
+def test_a_connection_that_nobody_waits_for_is_not_made() -> None:
+    """On a real socket: given up while it is dialled, it does not stay open for ever."""
+
+    async def work() -> str:
+        made = UpstreamPool(reactor).connect(("127.0.0.1", 1))
+        made.cancel()
+        try:
+            await made
+        except Refused as refused:
+            return refused.refusal.code
+        raise AssertionError("it was made")
+
+    assert on_reactor(work()) == "upstream_unreachable"

@@ -1,0 +1,152 @@
+"""Section 2.4 of the attack catalogue, on real sockets: memory stays bounded, whoever does not read or does not end.
+
+Deadlines (D01) are tested in virtual time beside their code, in shell/test_server.py.
+"""
+
+from collections.abc import Callable
+
+from support.mesh import Mesh, request
+from support.proxy_process import token
+from support.raw_client import RawClient
+from support.recording_origin import Connection
+from support.waiting import eventually
+
+MIB = 1 << 20
+STREAM = 64 * MIB
+# What sockets and transports may hold in both directions, far below what is streamed.
+GROWTH = 16 * MIB
+PIECE = b"0123456789abcdef" * 4096
+
+
+def send_pieces(client: RawClient, size: int) -> int:
+    """Sends up to `size` bytes as long as they are taken within a second; gives how many were."""
+    client.socket.settimeout(1.0)
+    sent = 0
+    try:
+        while sent < size:
+            sent += client.socket.send(PIECE[: size - sent])
+    except TimeoutError:
+        pass
+    client.socket.settimeout(10.0)
+    return sent
+
+
+def settle(count: Callable[[], int]) -> None:
+    """Waits until a count has stopped growing."""
+    seen: list[int] = []
+
+    def same() -> bool:
+        seen.append(count())
+        return len(seen) > 6 and seen[-6:] == [seen[-1]] * 6
+
+    eventually(same)
+
+
+def test_d02_a_stalled_reader_stops_the_app(mesh: Mesh) -> None:
+    """Its backpressure reaches the app, and what is held between them is bounded; read on, it gets every byte."""
+    sent = [0]
+
+    def pour(connection: Connection) -> None:
+        connection.head()
+        connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % STREAM)
+        while sent[0] < STREAM and connection.send(PIECE):
+            sent[0] += len(PIECE)
+        connection.receive()
+
+    mesh.origin.serve(pour)
+    before = mesh.proxy.resident()
+    with mesh.client(receive_buffer=65536) as client:
+        client.send(request())
+        eventually(lambda: sent[0] > 0)
+        settle(lambda: sent[0])
+        assert sent[0] < STREAM
+        assert mesh.proxy.resident() - before < GROWTH
+        client.socket.settimeout(30.0)
+        assert client.answer().body == PIECE * (STREAM // len(PIECE))
+
+
+def test_d04_d02_a_stalled_app_stops_the_client(mesh: Mesh) -> None:
+    """A body of 10 GiB is not held anywhere, and one without end neither."""
+
+    def deaf(connection: Connection) -> None:
+        connection.head()
+        connection.ended.wait(30)
+
+    mesh.origin.serve(deaf)
+    before = mesh.proxy.resident()
+    for framing, first in ((b"Content-Length: 10737418240", b""), (b"Transfer-Encoding: chunked", b"FFFFFFFFFF\r\n")):
+        with mesh.client() as client:
+            client.send(request(b"/upload", framing, method=b"POST", body=first))
+            assert send_pieces(client, STREAM) < STREAM
+            assert mesh.proxy.resident() - before < GROWTH
+
+
+def test_d04_a_long_body_streams_through(mesh: Mesh) -> None:
+    """64 MiB to an app that reads, and back from one that writes, in a memory that stays flat."""
+    counted = [0]
+
+    def count(connection: Connection) -> None:
+        head = connection.head()
+        assert head is not None
+        while counted[0] < STREAM:
+            data = connection.socket.recv(1 << 20)
+            if not data:
+                return
+            counted[0] += len(data)
+        connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+        connection.receive()
+
+    mesh.origin.serve(count)
+    before = mesh.proxy.resident()
+    with mesh.client() as client:
+        client.socket.settimeout(30.0)
+        client.send(request(b"/upload", b"Content-Length: %d" % STREAM, method=b"POST"))
+        for _ in range(STREAM // len(PIECE)):
+            client.socket.sendall(PIECE)
+        assert client.answer().status == 200
+    assert mesh.proxy.resident() - before < GROWTH
+
+
+def test_d05_pipelining_without_reading_is_stopped(mesh: Mesh) -> None:
+    """Allowed or refused, answers that nobody reads are not piled up; read on, they come in order."""
+    for data, status in ((request(), 200), (request(auth=False), 401), (request(b"/admin"), 403)):
+        before = mesh.proxy.resident()
+        with mesh.client(receive_buffer=16384) as client:
+            client.socket.settimeout(1.0)
+            whole = data * 100
+            sent = 0
+            try:
+                while sent < STREAM:
+                    sent += client.socket.send(whole[sent % len(data) :])
+            except TimeoutError:
+                pass
+            assert sent < STREAM
+            assert mesh.proxy.resident() - before < GROWTH
+            client.socket.settimeout(10.0)
+            assert [client.answer().status for _ in range(1000)] == [status] * 1000
+
+
+def test_d09_labels_do_not_grow_with_what_clients_say(mesh: Mesh) -> None:
+    """Paths, hosts, methods and identities are no labels."""
+    mesh.ask(request(b"/public", b"Connection: close"))
+    for number in range(30):
+        subject = token(sub=f"system:serviceaccount:shop:caller{number}")
+        mesh.ask(request(b"/x%d" % number, b"Connection: close", method=b"M%d" % number, host=b"h%d" % number))
+        mesh.ask(request(b"/y", b"Authorization: Bearer " + subject, b"Connection: close", auth=False))
+    text = mesh.proxy.metrics()
+    assert "caller" not in text
+    assert "/x" not in text
+    assert len([line for line in text.splitlines() if line.startswith("aegis_requests_total{")]) < 60
+
+
+def test_d12_connections_that_break_leave_nothing_behind(mesh: Mesh) -> None:
+    """Whatever the moment: file descriptors return to where they were."""
+    mesh.ask(request(b"/public", b"Connection: close"))
+    eventually(lambda: mesh.proxy.open_files() < 60)
+    before = mesh.proxy.open_files()
+    for number in range(60):
+        with mesh.client() as client:
+            client.send(
+                request(b"/upload", b"Content-Length: 10", method=b"POST", body=b"0123456789")[: 20 + 7 * number]
+            )
+    eventually(lambda: mesh.proxy.open_files() <= before + 2)
