@@ -17,7 +17,7 @@ from bench.machine import Cores, describe, share_out
 from bench.measure import Bench
 from bench.peers import first_line
 from bench.processes import BenchError
-from bench.report import Verdict, table, verdicts
+from bench.report import Verdict, disturbance, table, verdicts
 from bench.summary import Rounds
 from bench.workloads import WORKLOADS, Workload
 
@@ -64,7 +64,9 @@ def read_arguments(arguments: Sequence[str]) -> argparse.Namespace:
 
 def quicker(workload: Workload) -> Workload:
     load = workload.load
-    return evolve(workload, load=evolve(load, seconds=1)) if isinstance(load, ClosedLoop) else workload
+    return (
+        evolve(workload, load=evolve(load, seconds=-(-load.seconds // 4))) if isinstance(load, ClosedLoop) else workload
+    )
 
 
 def _demand_programs(workloads: Sequence[Workload]) -> None:
@@ -90,6 +92,8 @@ def _measure_all(workloads: Sequence[Workload], rounds: int, cores: Cores) -> li
         measured = _measure(workload, rounds, cores)
         versions = dict.fromkeys(each.peer.version() for each in workload.contenders)
         print(f"\n### {workload.name}: {workload.title}\n\n{', '.join(versions)}\n\n{table(workload, measured)}\n")
+        if disturbed := disturbance(workload, measured):
+            print(f"{disturbed}\n")
         found = verdicts(workload, measured)
         for verdict in found:
             print(verdict)

@@ -12,6 +12,8 @@ from bench.workloads import Bar, Workload
 # In what the CPU time of a unit is told, and how many of it are a second.
 _CPU = {"request": ("us", 1e6), "GiB": ("s", 1.0)}
 
+_SATURATED = 0.85
+
 
 @frozen
 class Column:
@@ -59,6 +61,20 @@ def table(workload: Workload, rounds: Rounds) -> str:
         beside = "1" if name == ours else _range(ratios(rounds, ours, name))
         rows.append([name, beside, *(column.cell(samples) for column in columns)])
     return markdown(rows)
+
+
+def disturbance(workload: Workload, rounds: Rounds) -> str:
+    """What a reader must know when the load could not saturate the contenders; empty when it did.
+
+    The rate of long bodies is also bounded by who sends and receives them, so their core is not full.
+    """
+    least = min(median(each[contender.name].busy for each in rounds) for contender in workload.contenders)
+    if workload.load.unit != "request" or least >= _SATURATED:
+        return ""
+    return (
+        f"Not saturated: a contender used only {_percent(least)} of its core, because other programs ran beside it. "
+        "Every proxy then pays more for a request, and starts later. Repeat on a quiet machine before quoting this."
+    )
 
 
 def _range(values: Sequence[float]) -> str:

@@ -117,7 +117,7 @@ WORKLOADS = (
     Workload(
         "1000-connections",
         "authorised GET, 1 KiB, 1,000 connections, one RS256 token, 10 rules",
-        ClosedLoop(connections=1000),
+        ClosedLoop(connections=1000, seconds=9),
         _all(Mesh(), HAProxy(), Envoy()),
     ),
     Workload("down", "1 GiB down, one connection", LongBody("down"), _all(Mesh(), HAProxy(), Envoy())),

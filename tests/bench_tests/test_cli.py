@@ -22,8 +22,11 @@ def test_a_glance() -> None:
     """Fewer rounds, unless their number is given, and shorter loads."""
     assert read_arguments(["--quick"]).rounds == 2
     assert read_arguments(["--quick", "--rounds", "7"]).rounds == 7
-    loads = [quicker(workload).load for workload in WORKLOADS]
-    assert {load.seconds for load in loads if isinstance(load, ClosedLoop)} == {1}
+    for workload in WORKLOADS:
+        if isinstance(workload.load, ClosedLoop):
+            shorter = quicker(workload).load
+            assert isinstance(shorter, ClosedLoop)
+            assert 1 <= shorter.seconds <= max(1, workload.load.seconds / 3)
 
 
 @pytest.mark.parametrize(

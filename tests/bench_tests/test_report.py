@@ -3,7 +3,7 @@ from attrs import evolve
 
 from bench.machine import CpuTime
 from bench.measure import Sample
-from bench.report import markdown, number, table, verdicts
+from bench.report import disturbance, markdown, number, table, verdicts
 from bench.workloads import WORKLOADS, Workload
 
 WORKLOAD = WORKLOADS[0]
@@ -40,6 +40,13 @@ def test_long_bodies_are_told_in_seconds() -> None:
     cells = _cells(table(down, [{contender.name: sample for contender in down.contenders}]))
     ours = dict(zip(cells[""], cells["Aegis"], strict=True))
     assert (ours["CPU s/GiB"], ours["GiB/s"], ours["p50 ms"]) == ("1.00", "0.90", "-")
+
+
+def test_a_disturbed_run_says_so() -> None:
+    """Figures of a core that was not saturated are not those of one that was."""
+    starved = evolve(OURS, rate=9_000.0)
+    assert disturbance(WORKLOAD, [_round(1.0)]) == ""
+    assert "only 27% of its core" in disturbance(WORKLOAD, [{**_round(1.0), "HAProxy": starved}])
 
 
 @pytest.mark.parametrize(("cpu", "met"), [(4.0, [True, True]), (1.0, [True, False]), (0.9, [False, False])])
