@@ -113,7 +113,7 @@ def test_match_conditions(expressions: list[str], expected: bool) -> None:
 def test_a_condition_without_a_value_fails() -> None:
     """The error names the condition."""
     hook = webhook(matchConditions=[{"name": "c1", "expression": "object.spec.missing"}])
-    with pytest.raises(ConditionFailedError, match="^c1: expression 'object.spec.missing' resulted in error"):
+    with pytest.raises(ConditionFailedError, match=r"^c1: expression 'object.spec.missing' resulted in error"):
         conditions_hold(hook, CREATE, {})
 
 

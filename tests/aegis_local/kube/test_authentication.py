@@ -103,7 +103,7 @@ def test_impersonation(headers: Any, name: str, groups: set[str]) -> None:
     """The user and groups asked for; an account brings its own groups."""
     user = impersonated(headers)
     assert user is not None
-    assert (user.name, user.groups) == (name, groups)
+    assert (user.name, set(user.groups)) == (name, groups)
 
 
 def test_nobody_is_impersonated_without_a_header() -> None:

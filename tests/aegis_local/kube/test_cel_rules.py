@@ -92,5 +92,5 @@ def test_rules_see_the_name_only() -> None:
 
 def test_rules_that_are_no_cel_are_found() -> None:
     """A definition with one is refused."""
-    level = {"x-kubernetes-validations": [{"rule": "self ==", "messageExpression": "'fine'"}]}
+    level = {"x-kubernetes-validations": [{"rule": "self ==", "messageExpression": "'fine'"}, {"rule": "true"}]}
     assert [error.field for error in problems(level, "p")] == ["p.x-kubernetes-validations[0].rule"]

@@ -73,7 +73,7 @@ def test_unknown_fields() -> None:
     assert warnings == ['unknown field "spec.bogus"']
     conformed(value, WIDGET, "Ignore", warnings)
     assert len(warnings) == 1
-    with pytest.raises(ApiError, match='strict decoding error: unknown field "spec.bogus"'):
+    with pytest.raises(ApiError, match=r'strict decoding error: unknown field "spec.bogus"'):
         conformed(value, WIDGET, "Strict", warnings)
     with pytest.raises(ApiError, match="fieldValidation: Unsupported value"):
         conformed(value, WIDGET, "Loose", warnings)

@@ -17,8 +17,10 @@ from aegis_local.kube.errors import ApiError, Cause, FieldError
             errors.conflict("", "pods", "x"),
             409,
             "Conflict",
-            'Operation cannot be fulfilled on pods "x": the object has been modified; '
-            "please apply your changes to the latest version and try again",
+            (
+                'Operation cannot be fulfilled on pods "x": the object has been modified; '
+                "please apply your changes to the latest version and try again"
+            ),
         ),
         (errors.forbidden("", "pods", "", "no"), 403, "Forbidden", "pods is forbidden: no"),
         (errors.forbidden("", "pods", "x", "no"), 403, "Forbidden", 'pods "x" is forbidden: no'),

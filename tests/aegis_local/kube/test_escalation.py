@@ -57,6 +57,6 @@ def test_who_holds_the_rights_may_grant_them(rules: list[Object]) -> None:
 def test_a_binding_to_no_role_is_refused() -> None:
     """Unless one may bind anything."""
     missing = {**BINDING, "roleRef": {"kind": "ClusterRole", "name": "none"}}
-    with pytest.raises(ApiError, match='clusterroles.rbac.authorization.k8s.io "none" not found'):
+    with pytest.raises(ApiError, match=r'clusterroles.rbac.authorization.k8s.io "none" not found'):
         check_binding(store_with(), ALICE, missing, "rolebindings", "shop")
     check_binding(store_with(), ADMIN, missing, "rolebindings", "shop")

@@ -81,7 +81,7 @@ def test_comparison_names_what_came_and_went() -> None:
 
 def test_a_change_of_type_is_a_change() -> None:
     """An object that becomes a list is one modified field."""
-    assert compare({"free": {"a": {}}}, {"free": {"a": []}}, SCHEMA) == ({("f:free", "f:a")}, frozenset())
+    assert compare({"free": {"a": {}}}, {"free": {"a": []}}, SCHEMA) == (frozenset({("f:free", "f:a")}), frozenset())
 
 
 def test_removal_takes_emptied_parents_along() -> None:

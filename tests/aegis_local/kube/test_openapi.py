@@ -1,11 +1,14 @@
 import json
 
+from attrs import evolve
+
 from aegis_local.kube.crds import kinds_of
 from aegis_local.kube.kinds import builtin_kinds
 from aegis_local.kube.openapi import document, index
 from support.in_memory_kube import widget_crd
 
-KINDS = [*builtin_kinds(), *kinds_of(widget_crd())]
+WIDGET = kinds_of(widget_crd())[0]
+KINDS = [*builtin_kinds(), WIDGET, evolve(WIDGET, kind="Gadget", plural="gadgets")]
 
 
 def test_the_index_names_a_document_per_group_version() -> None:

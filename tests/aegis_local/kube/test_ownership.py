@@ -71,7 +71,7 @@ def test_what_another_owns_too_stays() -> None:
 def test_another_value_is_a_conflict() -> None:
     """409 with the field and its manager; nothing else changes."""
     live = apply({}, ONE, size=1)
-    with pytest.raises(ApiError, match='Apply failed with 1 conflict: conflict with "one": .spec.size') as refusal:
+    with pytest.raises(ApiError, match=r'Apply failed with 1 conflict: conflict with "one": .spec.size') as refusal:
         apply(live, TWO, size=2)
     assert refusal.value.code == 409
     assert refusal.value.details["causes"] == [
@@ -134,7 +134,7 @@ def test_a_writer_may_set_managed_fields() -> None:
 @pytest.mark.parametrize("entry", [{"operation": "Patch"}, {"operation": "Apply", "fieldsV1": {"bogus": {}}}, {}])
 def test_malformed_managed_fields_are_refused(entry: Object) -> None:
     """400 with what is wrong."""
-    with pytest.raises(ApiError, match="metadata.managedFields") as refusal:
+    with pytest.raises(ApiError, match=r"metadata.managedFields") as refusal:
         managers_of({"metadata": {"managedFields": [entry]}})
     assert refusal.value.code == 400
 

@@ -111,6 +111,8 @@ def test_wrong_values_are_told_as_the_api_server_does(value: Any, schema: dict[s
         (80, {"x-kubernetes-int-or-string": True}),
         ("2026-01-01T00:00:00Z", {"type": "string", "format": "date-time"}),
         ("anything", {"type": "string", "format": "unknown-format"}),
+        (3, {"type": "integer", "format": "int32", "minimum": 1, "maximum": 5, "multipleOf": 3}),
+        ("https://x/y", {"type": "string", "format": "uri"}),
         ("1h30m", {"type": "string", "format": "duration"}),
         ("10.0.0.0/8", {"type": "string", "format": "cidr"}),
         ({"a": 1}, {"type": "object", "x-kubernetes-preserve-unknown-fields": True}),

@@ -34,7 +34,7 @@ def test_each_built_in_kind_has_its_schema(kind: Kind) -> None:
 
 def test_a_missing_schema_says_what_to_do() -> None:
     """An unknown kind points at the tool that makes the file."""
-    with pytest.raises(LookupError, match="tools/extract_schemas.py"):
+    with pytest.raises(LookupError, match=r"tools/extract_schemas.py"):
         builtin_schema("x", "v1", "Y")
 
 

@@ -1,6 +1,6 @@
 """The API as a function: an authenticated, authorised request in, an Answer or a Watch out."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from random import SystemRandom
 
 from aegis_local.kube import discovery, openapi, rbac
@@ -8,7 +8,7 @@ from aegis_local.kube.authentication import Authenticator, impersonated
 from aegis_local.kube.decoding import conformed, parsed
 from aegis_local.kube.errors import ApiError, forbidden, method_not_allowed, no_such_path, not_acceptable
 from aegis_local.kube.handlers import Answer, Asked, Handlers
-from aegis_local.kube.kinds import Kind, Registry
+from aegis_local.kube.kinds import Kind, Registry, builtin_kinds
 from aegis_local.kube.objects import Object
 from aegis_local.kube.rbac import Action
 from aegis_local.kube.reading import selector_of, watch_start
@@ -31,6 +31,7 @@ VERSION: Object = {
     "compiler": "cpython",
     "platform": "embedded",
 }
+_TOKEN_REQUEST = next(kind for kind in builtin_kinds() if kind.kind == "TokenRequest")
 _SHORTEST_WATCH, _LONGEST_WATCH = 1800, 3600
 
 
@@ -73,15 +74,11 @@ class Api:
             return self._document(asked)
         self._authorize(user, action_of(request))
         kind = self._registry.find(request.group, request.version, request.resource)
-        if kind is None or (request.subresource and request.subresource not in kind.subresources):
-            raise no_such_path()
-        if kind.namespaced and not request.namespace and request.verb not in ("list", "watch"):
-            raise no_such_path()
-        if request.namespace and not kind.namespaced and kind.plural != "namespaces":
+        if kind is None or not _has_path(kind, request):
             raise no_such_path()
         if not kind.stored or request.subresource == "token":
             return self._review(asked, request, kind, user)
-        if request.verb not in kind.verbs:
+        if request.verb not in _verbs(kind, request):
             raise method_not_allowed()
         if request.verb == "watch":
             return self._watch(asked, request, kind)
@@ -112,11 +109,7 @@ class Api:
     def _review(self, asked: Asked, request: ResourceRequest, kind: Kind, user: User) -> Answer:
         if request.verb != "create":
             raise method_not_allowed()
-        subject = (
-            kind if not request.subresource else self._registry.find("authentication.k8s.io", "v1", "tokenrequests")
-        )
-        if subject is None:
-            raise no_such_path()
+        subject = _TOKEN_REQUEST if request.subresource else kind
         obj = conformed(
             parsed(asked.body, asked.header("content-type")), subject, asked.query.text("fieldValidation"), []
         )
@@ -187,6 +180,23 @@ class Api:
             case ["openapi", "v3", *rest]:
                 return openapi.document(kinds, "/".join(rest))
         return None
+
+
+def _has_path(kind: Kind, request: ResourceRequest) -> bool:
+    """Whether the path is one of the kind's: its scope, its subresources."""
+    if request.subresource and request.subresource not in kind.subresources:
+        return False
+    if kind.namespaced:
+        # Objects are reached through their namespace, lists of all namespaces without one.
+        return bool(request.namespace) or request.verb in ("list", "watch") or not request.name
+    return not request.namespace or (kind.plural == "namespaces" and request.name == request.namespace)
+
+
+def _verbs(kind: Kind, request: ResourceRequest) -> Collection[str]:
+    """What can be done at the path of a request."""
+    if request.subresource:
+        return discovery.SUBRESOURCE_VERBS[request.subresource]
+    return ("list", "watch") if kind.namespaced and not request.namespace else kind.verbs
 
 
 def _require_accepted(asked: Asked, media: str) -> None:

@@ -70,8 +70,7 @@ class Controllers:
             return
         current = self._current(event.collection, crd) or crd
         if metadata(current).get("deletionTimestamp"):
-            kind = self._kind((group, plural))
-            if kind is not None:
+            for kind in self._registry.of_collection((group, plural))[:1]:
                 await self._delete_all(kind, "")
             if not self._store.all((group, plural)):
                 self._release(event.collection, current, CRD_FINALIZER)

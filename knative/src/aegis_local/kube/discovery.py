@@ -6,10 +6,9 @@ from aegis_local.kube.kinds import Kind
 from aegis_local.kube.objects import Object, group_version
 
 AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
-_SUBRESOURCE_VERBS = {
+SUBRESOURCE_VERBS = {
     "status": ["get", "patch", "update"],
     "scale": ["get", "patch", "update"],
-    "ephemeralcontainers": ["get", "patch", "update"],
     "finalize": ["update"],
     "token": ["create"],
 }
@@ -92,7 +91,7 @@ def api_resources(kinds: Iterable[Kind], group: str, version: str) -> Object | N
                     "namespaced": kind.namespaced,
                     **({"group": group_of, "version": version_of} if group_of else {}),
                     "kind": name,
-                    "verbs": _SUBRESOURCE_VERBS[subresource],
+                    "verbs": SUBRESOURCE_VERBS[subresource],
                 }
             )
     return {
@@ -136,7 +135,7 @@ def _resource(kind: Kind) -> Object:
             {
                 "subresource": subresource,
                 "responseKind": {"group": group, "version": version, "kind": name},
-                "verbs": _SUBRESOURCE_VERBS[subresource],
+                "verbs": SUBRESOURCE_VERBS[subresource],
             }
         )
     return entry | ({"subresources": subresources} if subresources else {})

@@ -8,19 +8,18 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from OpenSSL import crypto
 from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.internet.interfaces import IListeningPort
-from twisted.internet.ssl import CertificateOptions
 from twisted.logger import Logger
 from twisted.web.resource import Resource
 from twisted.web.server import Site
 
 from aegis_local.kube.admission import WebhookAdmission
-from aegis_local.kube.certificates import KeyPair, make_authority
+from aegis_local.kube.certificates import make_authority
 from aegis_local.kube.site import ApiResource, Watches
 from aegis_local.kube.store import Event, Store
+from aegis_local.kube.tls import over_tls
 from aegis_local.kube.users import ADMIN
 from aegis_local.kube.webhook_call import ServiceResolver, no_services
 from aegis_local.kube.wiring import Kubernetes
@@ -32,7 +31,7 @@ _HOSTS = (
     "kubernetes",
     *(f"kubernetes.default{rest}" for rest in ("", ".svc", ".svc.cluster.local")),
 )
-_BOOKMARKS = 60.0
+_BOOKMARKS, _RETRY = 60.0, 1.0
 
 
 class EmbeddedKubernetes:
@@ -100,8 +99,8 @@ class EmbeddedKubernetes:
     ) -> "EmbeddedKubernetes":
         authority = make_authority("aegis-local")
         site = Site(Resource())
-        context = _context(authority.issue("kubernetes", hosts=_HOSTS))
-        listening: IListeningPort = reactor.listenSSL(port, site, context, interface="127.0.0.1")
+        secured = over_tls(site, authority.issue("kubernetes", hosts=_HOSTS))
+        listening: IListeningPort = reactor.listenTCP(port, secured, interface="127.0.0.1")
         server = cls(reactor, directory, listening, authority.pair.certificate, resolve, faults)
         await server._serve(site)
         return server
@@ -131,6 +130,8 @@ class EmbeddedKubernetes:
             yaml.safe_dump(config, file)
 
     def _on_event(self, event: Event) -> None:
+        if self._listening is None:
+            return
         self._events.append(event)
         if not self._reacting:
             self._reacting = True
@@ -139,10 +140,12 @@ class EmbeddedKubernetes:
     async def _react(self) -> None:
         self._reacting = True
         while self._events:
+            event = self._events.pop(0)
             try:
-                await self._kubernetes.controllers.react(self._events.pop(0))
+                await self._kubernetes.controllers.react(event)
             except Exception:  # noqa: BLE001  # one object that a controller cannot handle must not stop the others
-                _log.failure("a controller failed")
+                _log.failure("a controller failed and tries again")
+                self._reactor.callLater(_RETRY, self._on_event, event)
         self._reacting = False
 
     def compact(self) -> None:
@@ -172,9 +175,3 @@ class EmbeddedKubernetes:
         listening, self._listening = self._listening, None
         if listening is not None and (waiting := listening.stopListening()) is not None:
             await waiting
-
-
-def _context(pair: KeyPair) -> CertificateOptions:
-    key = crypto.load_privatekey(crypto.FILETYPE_PEM, pair.key)
-    certificate = crypto.load_certificate(crypto.FILETYPE_PEM, pair.certificate)
-    return CertificateOptions(privateKey=key, certificate=certificate)

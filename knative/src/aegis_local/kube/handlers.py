@@ -14,7 +14,6 @@ from aegis_local.kube.errors import (
     bad_request,
     forbidden_value,
     invalid,
-    method_not_allowed,
     not_found,
     required,
     unsupported_media_type,
@@ -70,6 +69,7 @@ class Handlers:
         self._clock = clock
 
     async def handle(self, asked: Asked, request: ResourceRequest, kind: Kind, user: User) -> Answer:
+        """Answer a request whose verb is one of the kind's, other than watch."""
         write = _write(asked, request, kind, user)
         answer = await self._dispatch(asked, request, write)
         warnings = [*write.warnings, *([kind.deprecation] if kind.deprecation else [])]
@@ -93,9 +93,8 @@ class Handlers:
                 return await self._patch(asked, write)
             case "delete":
                 return await self._delete(asked, write)
-            case "deletecollection":
+            case _:
                 return await self._delete_collection(asked, write)
-        raise method_not_allowed()
 
     def _found(self, write: Write) -> Object:
         kind = write.kind

@@ -8,7 +8,6 @@ recursive type (JSONSchemaProps) is a cyclic schema. Nothing walks a schema but 
 import json
 from functools import cache
 from importlib.resources import files
-from typing import Any
 
 from aegis_local.kube.objects import Object
 
@@ -29,9 +28,7 @@ def resolved() -> dict[str, Object]:
     shells: dict[str, Object] = {name: {} for name in definitions()}
     overlays: list[tuple[Object, Object, Object]] = []
 
-    def linked(schema: Any) -> Any:
-        if not isinstance(schema, dict):
-            return schema
+    def linked(schema: Object) -> Object:
         own = {key: value for key, value in schema.items() if key not in ("$ref", "description")}
         if "$ref" in schema:
             if not own:

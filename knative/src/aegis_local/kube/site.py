@@ -53,7 +53,7 @@ class Watches:
 class ApiResource(Resource):
     """The one resource of the site: every path is the Api's."""
 
-    isLeaf = True  # noqa: N815  # the name is Twisted's
+    isLeaf = True
 
     def __init__(self, api: Api, store: Store, watches: Watches, reactor: IReactorTime, bookmark_every: float) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # Twisted's

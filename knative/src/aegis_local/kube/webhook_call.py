@@ -8,11 +8,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from attrs import frozen
-from OpenSSL import crypto
 from twisted.internet.defer import CancelledError, Deferred, ensureDeferred
 from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
+from twisted.internet.protocol import Protocol, connectionDone
 from twisted.internet.ssl import Certificate, optionsForClientTLS, platformTrust, trustRootFromCertificates
-from twisted.web.client import Agent, FileBodyProducer, ResponseFailed, readBody
+from twisted.python.failure import Failure
+from twisted.web.client import Agent, FileBodyProducer, ResponseDone, ResponseFailed
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgentEndpointFactory
 from zope.interface import implementer
@@ -30,6 +31,9 @@ class CallFailedError(Exception):
 def no_services(namespace: str, name: str, port: int) -> tuple[str, int]:
     """The resolver of a server that nobody told of any Service."""
     raise LookupError(f'service "{name}" not found')
+
+
+_LIMIT = 3 * 1024 * 1024
 
 
 @frozen
@@ -83,7 +87,7 @@ def _certificates(pem: bytes) -> list[Certificate]:
     blocks = [
         block + b"-----END CERTIFICATE-----\n" for block in pem.split(b"-----END CERTIFICATE-----") if b"BEGIN" in block
     ]
-    return [Certificate(crypto.load_certificate(crypto.FILETYPE_PEM, block)) for block in blocks]
+    return [Certificate.loadPEM(block) for block in blocks]
 
 
 async def call(reactor: Any, target: Target, review: Object, seconds: int) -> bytes:
@@ -112,7 +116,9 @@ async def _post(reactor: Any, target: Target, review: Object) -> bytes:
         )
         body = _producer(json.dumps(review, separators=(",", ":")).encode())
         response = await agent.request(b"POST", target.url.encode(), headers, body)
-        answer: bytes = await readBody(response)
+        collector = _Collector()
+        response.deliverBody(collector)
+        answer = await collector.body
     except CancelledError:
         raise
     except ResponseFailed as error:
@@ -125,6 +131,27 @@ async def _post(reactor: Any, target: Target, review: Object) -> bytes:
             f"succeeding: {response.code}"
         )
     return answer
+
+
+class _Collector(Protocol):
+    """Gathers a body up to a limit: an answer is small, and a webhook is not to fill our memory."""
+
+    def __init__(self) -> None:
+        self.body: Deferred[bytes] = Deferred()
+        self._data = b""
+
+    def dataReceived(self, data: bytes) -> None:
+        self._data += data
+        if len(self._data) > _LIMIT and self.transport is not None:
+            self.transport.loseConnection()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        if len(self._data) > _LIMIT:
+            self.body.errback(CallFailedError(f"the answer is longer than {_LIMIT} bytes"))
+        elif reason.check(ResponseDone):
+            self.body.callback(self._data)
+        else:
+            self.body.errback(reason)
 
 
 def _producer(data: bytes) -> FileBodyProducer:

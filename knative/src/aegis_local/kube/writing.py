@@ -3,6 +3,7 @@
 import random
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Protocol
 
 from attrs import evolve, field, frozen
@@ -11,6 +12,7 @@ from aegis_local.kube import builtin_defaults
 from aegis_local.kube.acceptance import check_grants, judge, require_namespace
 from aegis_local.kube.decoding import conformed
 from aegis_local.kube.errors import (
+    ApiError,
     FieldError,
     already_exists,
     bad_request,
@@ -100,7 +102,9 @@ class Writer:
         stored = self._store.get(kind.collection, write.namespace, name_of(obj))
         if stored is not None:
             raise already_exists(kind.group, kind.plural, name_of(obj))
-        return obj if write.dry_run else self._store.put(kind.collection, self._stored_form(kind, obj), None)
+        if write.dry_run:
+            return obj
+        return self.presented(kind, self._store.put(kind.collection, self._stored_form(kind, obj), None))
 
     def _with_pod_identity(self, obj: Object) -> Object:
         if obj["kind"] != "Pod":
@@ -163,11 +167,9 @@ class Writer:
             asked = metadata(wanted).get("resourceVersion")
             if asked and asked != metadata(current)["resourceVersion"]:
                 raise conflict(kind.group, kind.plural, write.name)
-            try:
+            # A write came in between: who asked for a revision is refused in the next round, others are served.
+            with suppress(ChangedError):
                 return await self._replace(write, shown, wanted, track)
-            except ChangedError:
-                if asked:
-                    break
         raise conflict(kind.group, kind.plural, write.name)
 
     async def _replace(self, write: Write, current: Object, wanted: Object, track: bool) -> Object:
@@ -198,30 +200,30 @@ class Writer:
     async def apply(self, write: Write, config: Object) -> tuple[Object, bool]:
         """Server-side apply; the flag tells whether the object is new."""
         kind = write.kind
-        manager = evolve(self._manager(write, "Apply"))
+        manager = self._manager(write, "Apply")
         config = _in_namespace({**config, "metadata": {**metadata(config), "name": write.name}}, write)
 
         def merged(current: Object) -> Object:
             result = applied(current, config, manager, kind.schema, self.now, self._unowned(write), write.force)
             return conformed(result, kind, "Ignore", [])
 
-        for _ in range(_ATTEMPTS):
-            if self._store.get(kind.collection, write.namespace, write.name) is not None:
-                return await self.change(write, merged, track=False), False
-            if write.subresource:
-                raise not_found(kind.group, kind.plural, write.name)
-            if metadata(config).get("uid"):
-                raise conflict(
-                    kind.group,
-                    kind.plural,
-                    write.name,
-                    "uid mismatch: the provided object specified uid, and no existing object was found",
-                )
+        if self._store.get(kind.collection, write.namespace, write.name) is None:
+            self._require_creatable(write, config)
             try:
                 return await self._create(write, received(merged({}), write.namespace)), True
-            except ChangedError:
-                continue
-        raise conflict(kind.group, kind.plural, write.name)
+            except ApiError as error:
+                # Somebody else made it in between: then this apply changes it.
+                if error.reason != "AlreadyExists":
+                    raise
+        return await self.change(write, merged, track=False), False
+
+    def _require_creatable(self, write: Write, config: Object) -> None:
+        kind = write.kind
+        if write.subresource:
+            raise not_found(kind.group, kind.plural, write.name)
+        if metadata(config).get("uid"):
+            why = "uid mismatch: the provided object specified uid, and no existing object was found"
+            raise conflict(kind.group, kind.plural, write.name, why)
 
     def _manager(self, write: Write, operation: str) -> Manager:
         return Manager(write.manager, operation, write.kind.api_version, write.subresource)
