@@ -6,7 +6,7 @@ or on loopback, and only when host, dialled address and rule agree. Everything e
 
 import ipaddress
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from typing import NamedTuple
 
 from aegis_api.hosts import normal_host, service_host
@@ -90,10 +90,10 @@ _METADATA = (
 )
 
 
-def forbidden(address: tuple[str, int], own: frozenset[tuple[str, int]]) -> str:
+def forbidden(address: tuple[str, int], own: Set[tuple[str, int]]) -> str:
     """Why no connection is made to this address on the app's behalf; empty if there is no reason.
 
-    `own` are the proxy's listeners, by the addresses under which they can be reached.
+    `own` are the proxy's listeners: their addresses, and 127.0.0.1 for all of loopback.
     """
     ip = ipaddress.ip_address(address[0].partition("%")[0])
     ip = (ip.ipv4_mapped or ip) if isinstance(ip, ipaddress.IPv6Address) else ip
@@ -101,7 +101,7 @@ def forbidden(address: tuple[str, int], own: frozenset[tuple[str, int]]) -> str:
         return f"{ip} is no address of a host"
     if any(ip in network for network in _METADATA):
         return f"{ip} is a link-local or metadata address"
-    if (str(ip), address[1]) in own:
+    if (str(ip), address[1]) in own or (ip.is_loopback and ("127.0.0.1", address[1]) in own):
         return "it is the proxy itself"
     return ""
 

@@ -179,6 +179,7 @@ class Control:
             "snapshot_generation": float(self.snapshot.generation),
             "snapshot_age_seconds": self._reactor.seconds() - self._swapped_at,
             "source_silence_seconds": self._source.silence(),
+            "source_unusable": float(self._source.describe().get("problem") is not None),
             "key_set_age_seconds": self._keeper.key_age() if self._keeper else 0.0,
         }
 

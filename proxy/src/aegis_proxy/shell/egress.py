@@ -1,6 +1,6 @@
 """The way out: where does the app's request go, does it get the pod's token, and on to the address we resolved."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Set
 
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
@@ -35,7 +35,7 @@ class EgressSide:
         control: Control,
         resolver: Resolver,
         namespace: str,
-        own: frozenset[Address],
+        own: Set[Address],
         original: OriginalDestination,
     ) -> None:
         self._control = control

@@ -41,6 +41,7 @@ _GAUGES = {
     "snapshot_generation": "Number of the snapshot in force; it grows with each change.",
     "snapshot_age_seconds": "Time since the snapshot in force was made.",
     "source_silence_seconds": "Time since the source of policy was last heard of.",
+    "source_unusable": "1 while the resources do not parse and the last good set is in force.",
     "key_set_age_seconds": "Time since the oldest key set in force was fetched.",
 }
 
@@ -59,6 +60,7 @@ class Proxy:
         self._records = Records(log, self._metrics, access=settings.access_log)
         self._servers: list[Server] = []
         self._ports: list[Port] = []
+        self._own: set[Address] = set()
         self._sweeping = LoopingCall(self._sweep)
         self._sweeping.clock = reactor
 
@@ -83,7 +85,7 @@ class Proxy:
 
     def _egress(self) -> EgressSide:
         resolver = Resolver(self._reactor, time.monotonic, ConnectTo(self._settings.connect_to_file))
-        return EgressSide(self._control, resolver, self._settings.namespace, _own(self._settings), _redirected)
+        return EgressSide(self._control, resolver, self._settings.namespace, self._own, _redirected)
 
     def _serve(self, where: HostPort, side: IngressSide | EgressSide, flag: str) -> str:
         server = Server(side, self._pool, self._records, time.monotonic, Deadlines())
@@ -96,7 +98,9 @@ class Proxy:
         except CannotListenError as error:
             raise SettingsError(f"{flag}: cannot listen on {where}: {error.socketError}") from None
         self._ports.append(port)
-        return str(HostPort(where.host, port.getHost().port))
+        bound = HostPort(where.host, port.getHost().port)
+        self._own.update({(bound.host, bound.port), ("127.0.0.1", bound.port)})
+        return str(bound)
 
     def _pages(self) -> dict[str, Answer]:
         pages: dict[str, Answer] = {
@@ -166,12 +170,6 @@ def _app_of(connection: ServerConnection) -> Address | None:
 
 def _redirected(connection: ServerConnection) -> Address | None:
     return original_destination(connection.transport)
-
-
-def _own(settings: Settings) -> frozenset[Address]:
-    """The addresses under which this proxy's listeners can be reached from within the pod."""
-    listening = [where for where in (settings.ingress_listen, settings.egress_listen, settings.admin_listen) if where]
-    return frozenset((host, where.port) for where in listening for host in {where.host, "127.0.0.1", "::1"})
 
 
 def _later(reactor: Any, seconds: float) -> "Deferred[None]":
