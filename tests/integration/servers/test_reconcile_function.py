@@ -63,8 +63,9 @@ def test_events_converge_what_users_write(function: ReconcileFunction, shop: Use
         shop.put("IdentityProvider", "local", {"type": "kubernetes", "audience": "another"})
         shop.put("Identity", "cart", {"provider": "local", "egress": {"hosts": []}})
         shop.policy("policy", enforcement="DryRun")
-        for path in (provider, identity, policy):
-            eventually(lambda path=path: shop.status(path)["observedGeneration"] == 2)  # type: ignore[misc]  # binds it
+        paths = (provider, identity, policy)
+        eventually(lambda: all(shop.status(path)["observedGeneration"] == 2 for path in paths))
+        for path in paths:
             conditions = shop.status(path)["conditions"]
             assert {item["observedGeneration"] for item in conditions} == {2}
             assert all(item["reason"] and item["lastTransitionTime"] for item in conditions)
