@@ -22,7 +22,11 @@ Transfer/sec:     29.28MB
 
 @pytest.mark.parametrize(
     ("p50", "p99", "milliseconds"),
-    [("1.22ms", "2.55ms", (1.22, 2.55)), ("681.00us", "1.17s", (0.681, 1170.0)), ("0.99s ", "1.50m ", (990.0, 90000.0))],
+    [
+        ("1.22ms", "2.55ms", (1.22, 2.55)),
+        ("681.00us", "1.17s", (0.681, 1170.0)),
+        ("0.99s ", "1.50m ", (990.0, 90000.0)),
+    ],
 )
 def test_wrk_is_read(p50: str, p99: str, milliseconds: tuple[float, float]) -> None:
     """Requests, their rate, and latencies in milliseconds, whatever unit wrk chose for each."""
