@@ -18,7 +18,6 @@ from aegis_proxy import redirect, settings
 from aegis_proxy.core import refusals
 from aegis_proxy.core.token_refusal import Reason
 from aegis_proxy.settings import Settings
-from aegis_proxy.shell.metrics import Metrics
 from aegis_webhook.settings import KNOWN, PodSettings, read_pod_settings
 from support.documents import ROOT, page
 
@@ -67,14 +66,6 @@ def test_every_admin_page_is_documented() -> None:
     }
     assert len(served) > 3
     assert {quoted(row[0]) for row in PROXY.table("page")} == served
-
-
-def test_every_metric_is_documented() -> None:
-    """The table holds the metrics with their types and labels."""
-    kinds = dict(re.findall(r"^# TYPE (\S+) (\S+)$", Metrics().text(), re.MULTILINE))
-    assert {quoted(row[0]): row[1] for row in PROXY.table("metric")} == kinds
-    [total] = [row[2] for row in PROXY.table("metric") if quoted(row[0]) == "aegis_requests_total"]
-    assert all(f"`{label}`" in total for label in Metrics.REQUEST_LABELS)
 
 
 LEVELS = ("debug", "info", "warning", "error", "failure")

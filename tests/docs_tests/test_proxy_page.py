@@ -1,5 +1,6 @@
-"""The example of docs/proxy.md, followed to the letter: its resources, its token maker, its flags, its answers."""
+"""The example of docs/proxy.md, followed to the letter: its resources, its token maker, its answers, its metrics."""
 
+import re
 import shlex
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from threading import Thread
 import pytest
 import yaml
 
+from aegis_proxy.shell.metrics import Metrics
 from support.documents import page
 from support.proxy_process import ProxyProcess
 from support.raw_client import RawClient
@@ -81,4 +83,14 @@ def test_the_example_beside_a_plain_process(tmp_path: Path, app: str) -> None:
             _ask(proxy.ingress, "/", _token(tmp_path, "intruder")),
             _ask(proxy.ingress, "/healthz"),
         ]
+        scraped = proxy.metrics()
     assert answers == [401, 200, 403, 404]
+    _check_metrics(scraped)
+
+
+def _check_metrics(scraped: str) -> None:
+    """The table holds the metrics that a scrape brings, with their types and labels, and no others."""
+    rows = {row[0].strip("`"): row for row in PAGE.table("metric")}
+    assert {name: row[1] for name, row in rows.items()} == dict(re.findall(r"# TYPE (\S+) (\S+)", scraped))
+    assert set(re.findall(r"(\w+)=", scraped)) - {"le"} <= set(re.findall(r"`(\w+)`", str(rows)))
+    assert all(f"`{label}`" in rows["aegis_requests_total"][2] for label in Metrics.REQUEST_LABELS)
