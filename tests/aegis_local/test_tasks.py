@@ -77,13 +77,16 @@ def test_cancelling_ends_what_runs() -> None:
 def test_a_task_that_fails_is_logged_with_its_name() -> None:
     """And it ends there; a cancelled one is no failure."""
     events: list[LogEvent] = []
-    tasks, waiting = Tasks(), Deferred[None]()
+    tasks, clock = Tasks(), Clock()
 
     async def fail() -> None:
         raise ValueError("no")
 
     async def wait() -> None:
-        await waiting
+        try:
+            await sleep(clock, 1)
+        finally:
+            raise KeyError("on the way out")
 
     globalLogPublisher.addObserver(cast(ILogObserver, events.append))
     try:

@@ -65,6 +65,7 @@ class Machine:
 
     async def start(self, manifests: Path, *, port: int = 0) -> None:
         """Bring up the API, then what `manifests` (a folder with `crds/` and `knative/`) say."""
+        crds, objects = read(manifests / "crds"), in_order(read(manifests / "knative"))
         private_folder(self.state)
         private_folder(self.state / "logs")
         self.kubernetes = await EmbeddedKubernetes.start(
@@ -73,10 +74,9 @@ class Machine:
         self.api = Api(Connection(self.reactor, read_kubeconfig(self.kubernetes.kubeconfig)))
         self._tell(f"the Kubernetes API listens at {self.kubernetes.url}")
         await self.apply(packaged("aegis_local", "data/knative.yaml"))
-        await self.apply(read(manifests / "crds"))
+        await self.apply(crds)
         self._run_pods()
         self._run_knative()
-        objects = in_order(read(manifests / "knative"))
         plain, hooks = complete([obj for obj in objects if not is_webhook(obj)], list(filter(is_webhook, objects)))
         await self.apply(plain)
         await self._functions_ready([key_of(obj) for obj in plain if _is(obj, KNATIVE_SERVICES)])
@@ -186,14 +186,14 @@ class Machine:
                 await self.ready(resource, key)
                 self._tell(f"events flow from {resource.kind} {key}")
 
-    async def ready(self, resource: Resource, key: Key, seconds: float = _READY_SECONDS) -> None:
-        """Wait until an object of a watched kind is Ready."""
+    async def ready(self, resource: Resource, key: Key) -> None:
+        """Wait until an object of a watched kind is Ready. Raises TooLate."""
 
         async def holds() -> bool:
             found = self.cache(resource).objects.get(key)
             return found is not None and is_true(found, "Ready")
 
-        await until(self.reactor, holds, seconds, f"{resource.kind} {key} to be ready")
+        await until(self.reactor, holds, _READY_SECONDS, f"{resource.kind} {key} to be ready")
 
 
 def _is(obj: Object, resource: Resource) -> bool:

@@ -3,7 +3,7 @@
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
@@ -50,22 +50,23 @@ class Tasks:
     def __init__(self) -> None:
         self._running: set[Deferred[Any]] = set()
 
-    def start(self, name: str, work: Coroutine[Any, Any, Any]) -> Deferred[Any]:
-        """Run `work` until it ends or is cancelled, here or by `Deferred.cancel` of the result."""
+    def start(self, name: str, work: Coroutine[Any, Any, Any]) -> None:
+        """Run `work` until it ends or is cancelled."""
         task: Deferred[Any] = Deferred.fromCoroutine(work)
         self._running.add(task)
 
         def ended(result: Any) -> None:
-            self._running.discard(task)
-            if isinstance(result, Failure) and not isinstance(result.value, CancelledError):
+            # What a cancelled one raises on its way out is of no interest.
+            if isinstance(result, Failure) and task in self._running:
                 log.failure("{name} failed", failure=result, name=name)
+            self._running.discard(task)
 
         task.addBoth(ended)
-        return task
 
     def cancel(self) -> None:
         """End all of them. Cancelling runs their `finally` blocks up to the first wait."""
-        for task in list(self._running):
+        running, self._running = self._running, set()
+        for task in running:
             task.cancel()
 
     async def join(self) -> None:

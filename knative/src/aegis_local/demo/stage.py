@@ -42,7 +42,7 @@ class Stage:
         objects = packaged("aegis_local.demo", "workloads.yaml")
         await self.machine.apply([obj for obj in objects if obj["metadata"]["name"] in names])
         for name in names:
-            await self.machine.ready(PODS, Key(NAMESPACE, name), _READY_SECONDS)
+            await self.machine.ready(PODS, Key(NAMESPACE, name))
         wanted = {ServicePort(NAMESPACE, name, 80) for name in names}
 
         async def served() -> bool:
