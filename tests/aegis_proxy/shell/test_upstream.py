@@ -31,6 +31,9 @@ class Exchange:
     def respond(self, response: Response, payload: bytes, done: bool) -> None:
         self.heard.append((response.status, payload, done))
 
+    def switch(self, response: Response, data: bytes) -> None:
+        self.heard.append((response.status, data))
+
     def more(self, payload: bytes, done: bool) -> None:
         self.heard.append((payload, done))
 

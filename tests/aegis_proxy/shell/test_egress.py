@@ -1,0 +1,218 @@
+import ipaddress
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from twisted.internet.defer import Deferred, succeed
+from twisted.python.failure import Failure
+
+from aegis_api.identity import Identity
+from aegis_api.metadata import Metadata
+from aegis_proxy.core.fields import egress_role
+from aegis_proxy.core.refusals import Refused
+from aegis_proxy.core.request import Request, parse_request
+from aegis_proxy.core.snapshot import NOTHING_KNOWN, Snapshot
+from aegis_proxy.shell.egress import EgressSide
+from aegis_proxy.shell.exchange import Route
+from aegis_proxy.shell.token_source import TokenUnavailable
+from aegis_proxy.shell.upstream import Address
+
+ME = Identity(Metadata("me", "shop"), "corp", "me")
+APP: Any = SimpleNamespace(peer=b"127.0.0.1", transport=None)
+OWN = {("127.0.0.1", 3128)}
+
+
+class Tokens:
+    """A token source: what is in `cached` is at hand, the rest is fetched."""
+
+    def __init__(self, **at_hand: bytes) -> None:
+        self.at_hand = at_hand
+        self.asked: list[str] = []
+        self.fetching: Deferred[bytes] = Deferred()
+
+    def cached(self, audience: str) -> bytes | None:
+        return self.at_hand.get(audience)
+
+    def fetch(self, audience: str) -> "Deferred[bytes]":
+        self.asked.append(audience)
+        return self.fetching
+
+
+class Names:
+    """A resolver: `known` are addresses at hand, all others have to be looked up."""
+
+    def __init__(self, **known: str) -> None:
+        self.known = {name.replace("_", "."): (address,) for name, address in known.items()}
+        self.looking: Deferred[tuple[str, ...]] = Deferred()
+
+    def fixed(self, host: str, port: int) -> Address | None:
+        try:
+            return str(ipaddress.ip_address(host)), port
+        except ValueError:
+            return None
+
+    def addresses(self, host: str) -> "tuple[str, ...] | Deferred[tuple[str, ...]]":
+        return self.known.get(host, self.looking)
+
+
+def side(
+    snapshot: Snapshot, tokens: Tokens | None = None, names: Names | None = None, original: Address | None = None
+) -> EgressSide:
+    control: Any = SimpleNamespace(snapshot=snapshot, tokens=tokens)
+    resolver: Any = names or Names(orders_shop_svc="10.0.0.1", attacker_example="1.2.3.4")
+    return EgressSide(control, resolver, "shop", OWN, lambda _: original)
+
+
+def asked(host: bytes, *lines: bytes) -> Request:
+    return parse_request(b"\r\n".join([b"GET / HTTP/1.1", b"Host: " + host, *lines]), egress_role, canonical=False)
+
+
+def result(route: "Route | Deferred[Route]") -> Route:
+    if isinstance(route, Route):
+        return route
+    routes: list[Any] = []
+    route.addBoth(routes.append)
+    if isinstance(routes[0], Failure):
+        routes[0].raiseException()
+    assert isinstance(routes[0], Route)
+    return routes[0]
+
+
+SHARED = Snapshot(1, identity=ME, audience="aegis")
+
+
+def test_a_host_of_the_rule_gets_the_token() -> None:
+    """At the address that we resolved."""
+    route = result(side(SHARED, Tokens(aegis=b"t.t.t")).route(asked(b"orders"), APP))
+    assert route.address == ("10.0.0.1", 80)
+    assert route.head.endswith(b"\r\nAuthorization: Bearer t.t.t\r\n\r\n")
+    assert route.label[0] == "token"
+
+
+def test_e01_x11_no_other_host_does() -> None:
+    """It is not even asked for."""
+    tokens = Tokens(aegis=b"t.t.t")
+    route = result(side(SHARED, tokens).route(asked(b"attacker.example"), APP))
+    assert b"Authorization" not in route.head
+    assert (route.label[0], tokens.asked) == ("plain", [])
+
+
+def test_e05_credentials_of_the_app_pass_where_no_token_goes() -> None:
+    """As they are."""
+    route = result(side(SHARED, Tokens()).route(asked(b"attacker.example", b"Authorization: Basic own"), APP))
+    assert b"\r\nAuthorization: Basic own\r\n" in route.head
+
+
+def test_e05_credentials_of_the_app_are_refused_where_the_token_goes() -> None:
+    """One of the two would be lost."""
+    with pytest.raises(Refused) as caught:
+        side(SHARED, Tokens(aegis=b"t")).route(asked(b"orders", b"Authorization: Basic own"), APP)
+    assert caught.value.refusal.code == "own_credentials"
+
+
+def test_a_token_that_is_not_at_hand_is_waited_for() -> None:
+    """With the audience of the destination where the provider says so."""
+    tokens = Tokens()
+    each = Snapshot(1, identity=ME, audience="aegis", audience_per_destination=True)
+    route = side(each, tokens).route(asked(b"orders"), APP)
+    assert tokens.asked == ["orders.shop.svc"]
+    tokens.fetching.callback(b"new.t.t")
+    assert b"Authorization: Bearer new.t.t\r\n" in result(route).head
+
+
+def test_e08_a_token_that_cannot_be_had_is_a_503() -> None:
+    """Never the request without it."""
+    tokens = Tokens()
+    route = side(SHARED, tokens).route(asked(b"orders"), APP)
+    tokens.fetching.errback(TokenUnavailable("the provider is down", 1.0))
+    with pytest.raises(Refused) as caught:
+        result(route)
+    assert (caught.value.refusal.status, caught.value.detail) == (503, "the provider is down")
+
+
+def test_what_nobody_foresaw_is_no_refusal() -> None:
+    """It is a defect, and told as one."""
+    tokens = Tokens()
+    route = side(SHARED, tokens).route(asked(b"orders"), APP)
+    tokens.fetching.errback(ZeroDivisionError())
+    with pytest.raises(ZeroDivisionError):
+        result(route)
+
+
+def test_without_a_source_there_is_no_token() -> None:
+    """A pod that is to have one and cannot is not sent out without."""
+    with pytest.raises(Refused) as caught:
+        side(SHARED, None).route(asked(b"orders"), APP)
+    assert caught.value.refusal.code == "no_egress_token"
+
+
+def test_before_anything_is_known_nothing_leaves() -> None:
+    """Which hosts get the token is not known either."""
+    with pytest.raises(Refused) as caught:
+        side(NOTHING_KNOWN).route(asked(b"attacker.example"), APP)
+    assert caught.value.refusal.code == "closed"
+
+
+def test_a_name_may_have_to_be_looked_up() -> None:
+    """The token, too."""
+    names, tokens = Names(), Tokens()
+    route = side(SHARED, tokens, names).route(asked(b"orders:8080"), APP)
+    names.looking.callback(("10.0.0.7", "10.0.0.8"))
+    tokens.fetching.callback(b"t.t.t")
+    found = result(route)
+    assert found.address == ("10.0.0.7", 8080)
+    assert b"Bearer t.t.t" in found.head
+
+
+@pytest.mark.parametrize(
+    "host", [b"169.254.169.254", b"[fd00:ec2::254]", b"169.254.170.2", b"100.100.100.200", b"[::ffff:169.254.169.254]"]
+)
+def test_e03_metadata_addresses_are_refused(host: bytes) -> None:
+    """403, whatever the pod may else."""
+    with pytest.raises(Refused) as caught:
+        side(Snapshot(1)).route(asked(host), APP)
+    assert caught.value.refusal.code == "forbidden_destination"
+
+
+def test_e03_names_that_lead_to_them_are_refused() -> None:
+    """Wherever their DNS points."""
+    names = Names()
+    names.looking = succeed(("169.254.169.254",))
+    for host in (b"metadata.google.internal", b"0xA9FEA9FE", b"evil.example"):
+        with pytest.raises(Refused) as caught:
+            result(side(Snapshot(1), None, names).route(asked(host), APP))
+        assert caught.value.refusal.code == "forbidden_destination"
+        names.looking = succeed(("169.254.169.254",))
+
+
+def test_e04_the_proxy_is_no_destination() -> None:
+    """Neither by address nor by name."""
+    for host in (b"127.0.0.1:3128", b"[::1]:3128", b"127.0.0.2:3128"):
+        with pytest.raises(Refused) as caught:
+            side(Snapshot(1)).route(asked(host), APP)
+        assert caught.value.refusal.code == "forbidden_destination"
+
+
+@pytest.mark.parametrize(
+    ("original", "bearer"), [(("10.0.0.1", 80), True), (("1.2.3.4", 80), False), (("10.0.0.1", 81), False)]
+)
+def test_e02_a_redirected_connection_goes_where_it_was_going(original: Address, bearer: bool) -> None:
+    """With the token only if that is an address of the host that the request names."""
+    route = result(side(SHARED, Tokens(aegis=b"t.t.t"), None, original).route(asked(b"orders"), APP))
+    assert route.address == original
+    assert (b"Authorization" in route.head) is bearer
+
+
+def test_e02_a_redirected_connection_waits_for_what_is_not_known() -> None:
+    """The addresses of the host, and the token."""
+    names, tokens = Names(), Tokens()
+    route = side(SHARED, tokens, names, ("10.0.0.7", 80)).route(asked(b"orders"), APP)
+    names.looking.callback(("10.0.0.7",))
+    tokens.fetching.callback(b"t.t.t")
+    assert b"Bearer t.t.t" in result(route).head
+
+
+def test_e02_without_a_token_no_name_is_looked_up() -> None:
+    """The connection goes on to where it was going."""
+    route = result(side(Snapshot(1), None, Names(), ("1.2.3.4", 80)).route(asked(b"nowhere.example"), APP))
+    assert route.address == ("1.2.3.4", 80)
