@@ -62,14 +62,14 @@ class ProxyProcess:
         *flags: str,
         wait: bool = True,
         python: str = sys.executable,
-        **env: str,
+        environment: Mapping[str, str] = {},
     ) -> None:
         self.resources = folder / "mesh.yaml"
         self.apply(*resources)
         self._python = python
         self._flags = flags
         self._wait = wait
-        self._env = env
+        self._environment = environment
         self.lines: list[str] = []
         self.errors: list[str] = []
         self._process: subprocess.Popen[str] | None = None
@@ -98,7 +98,10 @@ class ProxyProcess:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            env={**{name: value for name, value in os.environ.items() if not name.startswith("AEGIS_")}, **self._env},
+            env={
+                **{name: value for name, value in os.environ.items() if not name.startswith("AEGIS_")},
+                **self._environment,
+            },
         )
         for stream, kept in ((self._process.stdout, self.lines), (self._process.stderr, self.errors)):
             reader = threading.Thread(target=kept.extend, args=(stream,), daemon=True)
