@@ -98,10 +98,10 @@ async def _up(machine: Machine, manifests: Path, parsed: argparse.Namespace) -> 
 
 
 async def _demo(machine: Machine, manifests: Path, parsed: argparse.Namespace) -> int:
-    passed = await Show(machine, say, sys.stdout.isatty()).run(manifests)
-    if parsed.keep:
-        _, port = machine.network.resolve("demo", "chain01", 80)
-        _print_use(machine, _USE_DEMO.format(port=port))
+    show = Show(machine, say, sys.stdout.isatty())
+    passed = await show.run(manifests)
+    if parsed.keep and show.entrance is not None:
+        _print_use(machine, _USE_DEMO.format(port=show.entrance))
         await Deferred()
     return 0 if passed else 1
 

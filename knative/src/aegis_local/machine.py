@@ -4,7 +4,7 @@ import os
 import random
 import shutil
 import sys
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -61,7 +61,7 @@ class Machine:
         self._tasks = Tasks()
         self._groups = ProcessGroups(reactor)
         self._caches: dict[Resource, Cache] = {}
-        self._closers: list[Callable[[], None]] = []
+        self._closers: list[Callable[[], Awaitable[None]]] = [self._groups.close]
 
     async def start(self, manifests: Path, *, port: int = 0) -> None:
         """Bring up the API, then what `manifests` (a folder with `crds/` and `knative/`) say."""
@@ -71,7 +71,9 @@ class Machine:
         self.kubernetes = await EmbeddedKubernetes.start(
             self.reactor, self.state / "kubernetes", port=port, resolve_service=self._resolve
         )
+        self._closers.append(self.kubernetes.stop)
         self.api = Api(Connection(self.reactor, read_kubeconfig(self.kubernetes.kubeconfig)))
+        self._closers.append(self.api.connection.close)
         self._tell(f"the Kubernetes API listens at {self.kubernetes.url}")
         await self.apply(packaged("aegis_local", "data/knative.yaml"))
         await self.apply(crds)
@@ -79,9 +81,12 @@ class Machine:
         self._run_knative()
         plain, hooks = complete([obj for obj in objects if not is_webhook(obj)], list(filter(is_webhook, objects)))
         await self.apply(plain)
-        await self._functions_ready([key_of(obj) for obj in plain if _is(obj, KNATIVE_SERVICES)])
+        await self._functions_ready(_keys(plain, KNATIVE_SERVICES))
         await self.apply(hooks)
-        await self._sources_ready()
+        for resource in (API_SERVER_SOURCES, PING_SOURCES):
+            for key in _keys(plain, resource):
+                await self.ready(resource, key)
+                self._tell(f"events flow from {resource.kind} {key}")
 
     async def apply(self, objects: Sequence[Object]) -> None:
         """Server-side apply of objects in order, waiting for each CRD to be served."""
@@ -96,13 +101,9 @@ class Machine:
 
     async def stop(self) -> None:
         """End every pod, every watch and the API. Nothing of it runs afterwards."""
-        for close in self._closers:
-            close()
         self._tasks.cancel()
-        await self._groups.close()
-        if hasattr(self, "kubernetes"):
-            await self.api.connection.close()
-            await self.kubernetes.stop()
+        for close in reversed(self._closers):
+            await close()
         shutil.rmtree(self.state / "pods", ignore_errors=True)
 
     def _run_pods(self) -> None:
@@ -141,7 +142,7 @@ class Machine:
             self.reactor, self.api, sender, self._follow(API_SERVER_SOURCES), knative, namespaces
         )
         pings = PingSources(self.reactor, self.api, sender, self._follow(PING_SOURCES), knative)
-        self._closers = [sources.close, pings.close]
+        self._closers += [sender.close, sources.close, pings.close]
         for name, controller in (
             ("Knative Services", serving.controller),
             ("ApiServerSources", sources.controller),
@@ -180,12 +181,6 @@ class Machine:
             await self.ready(KNATIVE_SERVICES, key)
             self._tell(f"the function {key} is ready")
 
-    async def _sources_ready(self) -> None:
-        for resource in (API_SERVER_SOURCES, PING_SOURCES):
-            for key in list(self.cache(resource).objects):
-                await self.ready(resource, key)
-                self._tell(f"events flow from {resource.kind} {key}")
-
     async def ready(self, resource: Resource, key: Key) -> None:
         """Wait until an object of a watched kind is Ready. Raises TooLate."""
 
@@ -196,5 +191,7 @@ class Machine:
         await until(self.reactor, holds, _READY_SECONDS, f"{resource.kind} {key} to be ready")
 
 
-def _is(obj: Object, resource: Resource) -> bool:
-    return (obj["apiVersion"], obj["kind"]) == (resource.api_version, resource.kind)
+def _keys(objects: Sequence[Object], resource: Resource) -> list[Key]:
+    """The names of the objects of one kind."""
+    kind = (resource.api_version, resource.kind)
+    return [key_of(obj) for obj in objects if (obj["apiVersion"], obj["kind"]) == kind]

@@ -1,7 +1,7 @@
 """The demo's frame: what is printed when something goes wrong. The whole of it is test_demo.py."""
 
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import pytest
 
@@ -24,8 +24,16 @@ class Host:
         return self._folder / "logs" / f"{namespace}_{pod}_{container}.log"
 
 
+class Network:
+    """Leads nowhere."""
+
+    current: ClassVar[dict[Any, int]] = {}
+
+
 class Broken:
     """A machine that does not come up."""
+
+    network = Network()
 
     def __init__(self, folder: Path, error: Exception) -> None:
         self.state = folder

@@ -10,6 +10,7 @@ from aegis_local.demo.scenario import GROUPS
 from aegis_local.demo.stage import NAMESPACE, Stage
 from aegis_local.demo.table import Row, head, rendered, section, summary
 from aegis_local.machine import Machine
+from aegis_local.network import ServicePort
 from aegis_local.waiting import TooLate
 
 _TAIL_LINES = 20
@@ -23,6 +24,8 @@ class Show:
         self._say = say
         self._colour = colour
         self._failed_logs: dict[Path, None] = {}
+        self.entrance: int | None = None
+        """The local port of chain01's sidecar, once the services are up."""
 
     async def run(self, manifests: Path) -> bool:
         """Whether every check passed. What went wrong is printed, with the end of the logs that tell more."""
@@ -34,6 +37,7 @@ class Show:
             self._say(summary([Row("start", "started", str(error), False)]))
             return False
         rows = await self._checks(stage)
+        self.entrance = self._machine.network.current.get(ServicePort(NAMESPACE, "chain01", 80))
         self._tails(list(self._failed_logs))
         self._say("")
         self._say(summary(rows))

@@ -51,7 +51,7 @@ class ApiServerSources:
         sources.listen(self.controller.wake)
         services.listen(lambda _: self.controller.wake_all(sources.objects))
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """End all watches."""
         for running in self._running.values():
             running.tasks.cancel()

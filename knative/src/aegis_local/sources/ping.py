@@ -42,7 +42,7 @@ class PingSources:
         sources.listen(self.controller.wake)
         services.listen(lambda _: self.controller.wake_all(sources.objects))
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """End all schedules."""
         for running in self._running.values():
             running.tasks.cancel()
