@@ -5,7 +5,7 @@ a second opinion about the same bytes.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from enum import IntEnum
 from functools import lru_cache
 from typing import NamedTuple
@@ -29,11 +29,12 @@ from aegis_proxy.core.refusals import (
     Refused,
 )
 
-START_LINE = re.compile(field.TOKEN + rb"{1,32} [!-~]+ HTTP/1\.[01]")
+START_LINE = re.compile(rb"(" + field.TOKEN + rb"{1,32}) ([!-~]+) HTTP/1\.([01])")
 _HOST = re.compile(rb"(?:[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,254})|\[[0-9A-Fa-f:.]{2,45}\])(?::([0-9]{1,5}))?")
 _ABSOLUTE = re.compile(rb"http://([^/?#]*)(/[^?]*)?(\?.*)?", re.IGNORECASE)
 _QUERY = re.compile(rb"[!\"$-~]*")
 _LENGTH = re.compile(rb"0|[1-9][0-9]{0,17}")
+_ODD_FIELD = "a header field with a byte, a space or a line end where none may be"
 _CODING = re.compile(field.TOKEN + rb"+")
 
 
@@ -58,7 +59,7 @@ class Request(NamedTuple):
     target: bytes
     path: bytes
     host: bytes
-    fields: list[bytes]
+    fields: Sequence[bytes]
     body: Body
     length: int
     keep_alive: bool
@@ -74,13 +75,61 @@ def parse_request(block: bytes, role_of: Callable[[bytes], int], *, canonical: b
     `canonical`: the path must have a canonical form, which takes its place (ingress); without it the path is passed on
     as it came (egress: it is the next proxy's to judge). Raises Refused.
     """
-    lines = field.lines_of(block)
-    if lines is None or not START_LINE.fullmatch(lines[0]):
+    end = block.find(b"\r\n")
+    start = START_LINE.fullmatch(block, 0, end if end >= 0 else len(block))
+    if start is None:
         raise _fault(block)
+    method, raw_target, minor = start.groups()
+    section = block[end:] if end >= 0 else b""
+    passing, read, plain = (_remembered if len(section) <= _REMEMBERED else _read_fields)(section, role_of)
+    http_1_0 = minor == b"0"
+    target, path, host = _target(method, raw_target, read.get(field.HOST), canonical)
+    credentials = read.get(field.AUTHORIZATION)
+    absolute = raw_target[:1] not in b"/*"
+    if plain:
+        return Request(
+            method, target, path, host, passing, Body.NONE, 0, not http_1_0, http_1_0, credentials, False, absolute
+        )
+    body, size = _framing(read.get(field.CONTENT_LENGTH), read.get(field.TRANSFER_ENCODING), http_1_0)
+    keep_alive = not http_1_0
+    if connection := read.get(field.CONNECTION):
+        options = field.names_in(connection)
+        keep_alive = keep_alive and b"close" not in options
+        passing = field.without(passing, options)
+    if read.get(field.TE, b"").lower() == b"trailers":
+        passing = [*passing, b"TE: trailers"]
+    expectation = read.get(field.EXPECT)
+    if expectation is not None and expectation.lower() != b"100-continue":
+        raise Refused(BAD_EXPECTATION, "an expectation other than 100-continue")
+    expects = expectation is not None and body is not Body.NONE and not http_1_0
+    return Request(
+        method, target, path, host, passing, body, size, keep_alive, http_1_0, credentials, expects, absolute
+    )
+
+
+class _Fields(NamedTuple):
+    """The header fields of a request: the lines that pass on, and the values of those that are read.
+
+    `plain`: of those there are no others than Host and Authorization.
+    """
+
+    passing: list[bytes]
+    read: Mapping[int, bytes]
+    plain: bool
+
+
+_PLAIN = frozenset({field.HOST, field.AUTHORIZATION})
+# Clients repeat their header fields to the letter; sections up to this size are remembered, 512 of them at most.
+_REMEMBERED = 4096
+
+
+def _read_fields(section: bytes, role_of: Callable[[bytes], int]) -> _Fields:
+    """Reads what follows the start line: lines that each begin with CRLF. Raises Refused."""
+    lines = field.lines_of(section)
+    if lines is None:
+        raise Refused(BAD_HEADER, _ODD_FIELD)
     if len(lines) > MAX_FIELDS + 1:
         raise Refused(HEAD_TOO_LARGE, f"more than {MAX_FIELDS} header fields")
-    method, raw_target, version = lines[0].split(b" ")
-    http_1_0 = version == b"HTTP/1.0"
     passing: list[bytes] = []
     read: dict[int, bytes] = {}
     for line in lines[1:]:
@@ -93,28 +142,10 @@ def parse_request(block: bytes, role_of: Callable[[bytes], int], *, canonical: b
             read[role] = value if role not in read else _repeated(role, read[role], value)
         elif role != field.DROP:
             raise Refused(BAD_HEADER, "a field name that is malformed, or folds to one that decides framing")
-    target, path, host = _target(method, raw_target, read.pop(field.HOST, None), canonical)
-    credentials = read.pop(field.AUTHORIZATION, None)
-    absolute = raw_target[:1] not in b"/*"
-    if not read:
-        return Request(
-            method, target, path, host, passing, Body.NONE, 0, not http_1_0, http_1_0, credentials, False, absolute
-        )
-    body, size = _framing(read.get(field.CONTENT_LENGTH), read.get(field.TRANSFER_ENCODING), http_1_0)
-    keep_alive = not http_1_0
-    if connection := read.get(field.CONNECTION):
-        options = field.names_in(connection)
-        keep_alive = keep_alive and b"close" not in options
-        passing = field.without(passing, options)
-    if read.get(field.TE, b"").lower() == b"trailers":
-        passing.append(b"TE: trailers")
-    expectation = read.get(field.EXPECT)
-    if expectation is not None and expectation.lower() != b"100-continue":
-        raise Refused(BAD_EXPECTATION, "an expectation other than 100-continue")
-    expects = expectation is not None and body is not Body.NONE and not http_1_0
-    return Request(
-        method, target, path, host, passing, body, size, keep_alive, http_1_0, credentials, expects, absolute
-    )
+    return _Fields(passing, read, read.keys() <= _PLAIN)
+
+
+_remembered = lru_cache(maxsize=512)(_read_fields)
 
 
 _REPEATED = {
@@ -216,4 +247,4 @@ def _fault(block: bytes) -> Refused:
         return Refused(TARGET_TOO_LONG, f"a target over {MAX_TARGET} bytes")
     if not START_LINE.fullmatch(line):
         return bad_start_line(line)
-    return Refused(BAD_HEADER, "a header field with a byte, a space or a line end where none may be")
+    return Refused(BAD_HEADER, _ODD_FIELD)

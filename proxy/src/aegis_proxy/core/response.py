@@ -4,6 +4,8 @@ What is not exactly one response is not passed on: the caller gets a 502 and the
 """
 
 import re
+from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from aegis_proxy.core import fields as field
@@ -26,7 +28,7 @@ class Response(NamedTuple):
 
     status: int
     start: bytes
-    fields: list[bytes]
+    fields: Sequence[bytes]
     body: Body
     length: int
     keep_alive: bool
@@ -39,6 +41,10 @@ class Response(NamedTuple):
 
 def parse_response(block: bytes, method: bytes) -> Response:
     """Parses a head as `head.take_head` splits it off; `method` is the request's. Raises Refused(UPSTREAM_BROKEN)."""
+    return (_remembered if len(block) <= _REMEMBERED else _parse)(block, method)
+
+
+def _parse(block: bytes, method: bytes) -> Response:
     lines = field.lines_of(block)
     start = STATUS_LINE.fullmatch(lines[0]) if lines else None
     if lines is None or start is None or len(lines) > MAX_FIELDS + 1:
@@ -70,6 +76,11 @@ def parse_response(block: bytes, method: bytes) -> Response:
     body, length = _framing(status, method, read.get(field.CONTENT_LENGTH), read.get(field.TRANSFER_ENCODING), http_1_0)
     line = lines[0] if not http_1_0 else b"HTTP/1.1" + lines[0][8:]
     return Response(status, line, passing, body, length, keep_alive and body is not Body.UNTIL_CLOSE)
+
+
+# Apps repeat the heads of their responses to the letter; those up to this size are remembered, 512 of them at most.
+_REMEMBERED = 2048
+_remembered = lru_cache(maxsize=512)(_parse)
 
 
 def _framing(
