@@ -77,7 +77,7 @@ class ScriptedKubernetes:
                 self.end_headers()
                 self.wfile.write(answer)
 
-            do_GET = do_POST = do_PATCH = do_DELETE = _answer  # noqa: N815  # names by http.server
+            do_GET = do_POST = do_PATCH = do_DELETE = _answer  # names by http.server
 
             def log_message(self, format: str, *args: object) -> None:
                 """The record is in `asked`."""
