@@ -88,6 +88,7 @@ def test_d04_a_long_body_streams_through(mesh: Mesh) -> None:
     def count(connection: Connection) -> None:
         head = connection.head()
         assert head is not None
+        counted[0] = len(connection.data) - len(head)
         while counted[0] < STREAM:
             data = connection.socket.recv(1 << 20)
             if not data:
@@ -109,6 +110,7 @@ def test_d04_a_long_body_streams_through(mesh: Mesh) -> None:
 
 def test_d05_pipelining_without_reading_is_stopped(mesh: Mesh) -> None:
     """Allowed or refused, answers that nobody reads are not piled up; read on, they come in order."""
+    mesh.origin.answer(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(PIECE), PIECE))
     for data, status in ((request(), 200), (request(auth=False), 401), (request(b"/admin"), 403)):
         before = mesh.proxy.resident()
         with mesh.client(receive_buffer=16384) as client:
@@ -123,7 +125,7 @@ def test_d05_pipelining_without_reading_is_stopped(mesh: Mesh) -> None:
             assert sent < STREAM
             assert mesh.proxy.resident() - before < GROWTH
             client.socket.settimeout(10.0)
-            assert [client.answer().status for _ in range(1000)] == [status] * 1000
+            assert [client.answer().status for _ in range(100)] == [status] * 100
 
 
 def test_d09_labels_do_not_grow_with_what_clients_say(mesh: Mesh) -> None:

@@ -17,7 +17,6 @@ ENDING: dict[str, tuple[bytes, int]] = {
     "M03": (request(method=b"TRACE"), 405),
     "M04": (request(b"evil:443", method=b"CONNECT", host=b"evil:443"), 405),
     "M04-metadata": (request(b"169.254.169.254:80", method=b"CONNECT") + b"early data", 405),
-    "M05": (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505),
     "H01-none": (request(host=None), 400),
     "H01-two": (request(b"/public", b"Host: b"), 400),
     "H01-same": (request(b"/public", b"Host: a"), 400),
@@ -64,7 +63,7 @@ ENDING: dict[str, tuple[bytes, int]] = {
 def test_what_is_malformed_ends_the_connection(mesh: Mesh, data: bytes, status: int, one_by_one: bool) -> None:
     """O1, O3: an answer, then the end; nothing behind it is read, and the app sees no whole request.
 
-    M05 and F18 say 400 or 505: another version is a 505.
+    Where the catalogue says 400 or 505, another version is a 505.
     """
     answers = mesh.ask(data + CANARY, one_by_one=one_by_one and len(data) < 20_000)
     assert [answer.status for answer in answers] == [status]
@@ -76,6 +75,13 @@ def test_m04_nothing_is_dialled(mesh: Mesh) -> None:
     """A tunnel that was refused was not begun."""
     mesh.ask(request(b"127.0.0.1:%d" % mesh.origin.port, method=b"CONNECT"))
     assert mesh.origin.connections == []
+
+
+def test_m05_nothing_of_http_1_follows_the_preface_of_http_2(mesh: Mesh) -> None:
+    """Whether HTTP/2 is spoken there or refused."""
+    with mesh.client() as client:
+        client.send(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + CANARY).finish().rest()
+    assert mesh.origin.targets == []
 
 
 TOKEN = token()

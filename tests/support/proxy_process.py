@@ -74,6 +74,7 @@ class ProxyProcess:
         self.errors: list[str] = []
         self._process: subprocess.Popen[str] | None = None
         self._readers: list[threading.Thread] = []
+        self._bound: dict[str, Any] = {}
 
     def apply(self, *resources: Resource) -> None:
         """Writes the file of resources, whole."""
@@ -118,7 +119,8 @@ class ProxyProcess:
 
     def _listening(self) -> bool:
         assert self.process.poll() is None, f"the proxy ended: {self.errors}"
-        return bool(self.of("listening"))
+        self._bound = next(iter(self.of("listening")), {})
+        return bool(self._bound)
 
     def __exit__(self, *_: object) -> None:
         if self.process.poll() is None:
@@ -151,10 +153,10 @@ class ProxyProcess:
         return [json.loads(line) for line in list(self.lines)]
 
     def of(self, event: str) -> list[dict[str, Any]]:
-        return [each for each in self.events if each["event"] == event]
+        return [json.loads(line) for line in list(self.lines) if f'"event":"{event}"' in line]
 
     def _port(self, name: str) -> int:
-        return int(self.of("listening")[0][name].rpartition(":")[2])
+        return int(self._bound[name].rpartition(":")[2])
 
     @property
     def ingress(self) -> int:

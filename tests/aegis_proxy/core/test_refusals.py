@@ -1,4 +1,5 @@
 import json
+from http import HTTPStatus
 
 import pytest
 
@@ -24,9 +25,8 @@ def test_each_refusal_is_one_whole_answer(refusal: Refusal) -> None:
     assert head.startswith(b"HTTP/1.1 %d " % refusal.status)
     assert field_value(head, b"content-length") == str(len(body)).encode()
     assert field_value(head, b"connection") == b"close"
-    assert json.loads(body).keys() == {"status", "error", "decision"}
-    assert json.loads(body)["decision"] == "0123"
-    assert refusal.code.encode() not in whole or refusal.code == "request_timeout"
+    phrase = HTTPStatus(refusal.status).phrase.lower()
+    assert json.loads(body) == {"status": refusal.status, "error": phrase, "decision": "0123"}
     assert (field_value(head, b"www-authenticate") is not None) is (refusal.status == 401)
     assert (field_value(head, b"retry-after") is not None) is (refusal.status == 503)
     assert (field_value(head, b"allow") is not None) is (refusal.status == 405)
@@ -34,8 +34,8 @@ def test_each_refusal_is_one_whole_answer(refusal: Refusal) -> None:
 
 @pytest.mark.parametrize("refusal", ALL, ids=lambda refusal: refusal.code)
 def test_what_leaves_the_framing_unknown_ends_the_connection(refusal: Refusal) -> None:
-    """The statuses of the design."""
-    assert refusal.closes is (refusal.status in (400, 405, 408, 411, 413, 414, 417, 431, 501, 505))
+    """The statuses of the design, and a loop, which would come round again."""
+    assert refusal.closes is (refusal.status in (400, 405, 408, 411, 413, 414, 417, 431, 501, 505, 508))
 
 
 def test_challenges_are_those_of_rfc_6750() -> None:
