@@ -1,6 +1,5 @@
 """The one room where everything is wired: settings in, a running proxy out."""
 
-import errno
 import gc
 import signal
 import sys
@@ -14,7 +13,7 @@ from twisted.internet.task import LoopingCall
 from twisted.internet.tcp import Port
 from twisted.logger import globalLogBeginner
 
-from aegis_proxy.settings import HostPort, Redirect, Settings, SettingsError
+from aegis_proxy.settings import HostPort, Settings, SettingsError
 from aegis_proxy.shell.admin import Admin, Answer, Page, as_json, text
 from aegis_proxy.shell.app_health import ask_app
 from aegis_proxy.shell.control import Control
@@ -22,20 +21,15 @@ from aegis_proxy.shell.egress import EgressSide
 from aegis_proxy.shell.ingress import IngressSide
 from aegis_proxy.shell.logs import Log, twisted_observer
 from aegis_proxy.shell.metrics import Family, Metrics
-from aegis_proxy.shell.own_listeners import OwnListeners
 from aegis_proxy.shell.reactor import install
 from aegis_proxy.shell.records import Records
 from aegis_proxy.shell.redirected import original_destination
 from aegis_proxy.shell.resolver import ConnectTo, Resolver
-from aegis_proxy.shell.review import Review
 from aegis_proxy.shell.server import Deadlines, Server, ServerConnection
-from aegis_proxy.shell.sniffing import RedirectedConnections
 from aegis_proxy.shell.transport import listen
 from aegis_proxy.shell.upstream import Address, UpstreamPool
 
 _APP_PATIENCE = 5.0
-# Where redirected connections of IPv6 arrive, beside those of IPv4.
-_IPV6 = {"0.0.0.0": "::", "127.0.0.1": "::1"}  # noqa: S104  # the same reach as the address beside it
 
 _COUNTERS = {
     "token_fetches": "Tokens asked for at the provider, by outcome.",
@@ -65,9 +59,8 @@ class Proxy:
         self._metrics.add_source(self._families)
         self._records = Records(log, self._metrics, access=settings.access_log)
         self._servers: list[Server] = []
-        self._reviews: list[Review] = []
         self._ports: list[Port] = []
-        self._own = OwnListeners()
+        self._own: set[Address] = set()
         self._sweeping = LoopingCall(self._sweep)
         self._sweeping.clock = reactor
 
@@ -92,20 +85,12 @@ class Proxy:
 
     def _egress(self) -> EgressSide:
         resolver = Resolver(self._reactor, time.monotonic, ConnectTo(self._settings.connect_to_file))
-        ports = frozenset(self._settings.connect_ports)
-        return EgressSide(self._control, resolver, self._settings.namespace, self._own, _original, ports)
+        return EgressSide(self._control, resolver, self._settings.namespace, self._own, _redirected)
 
     def _serve(self, where: HostPort, side: IngressSide | EgressSide, flag: str) -> str:
-        settings = self._settings
-        deadlines = Deadlines(tunnel=settings.tunnel_idle)
-        server = Server(side, self._pool, self._records, time.monotonic, deadlines)
+        server = Server(side, self._pool, self._records, time.monotonic, Deadlines())
         self._servers.append(server)
-        review = Review(side, server, self._records, time.monotonic, settings.stream_grace)
-        self._reviews.append(review)
-        self._control.on_swap(lambda _: review.all())
-        if isinstance(side, IngressSide):
-            return self._listen(where, server, flag)
-        return self._listen(where, RedirectedConnections(server, self._own, settings.silence), flag)
+        return self._listen(where, server, flag)
 
     def _listen(self, where: HostPort, factory: Any, flag: str) -> str:
         try:
@@ -114,18 +99,8 @@ class Proxy:
             raise SettingsError(f"{flag}: cannot listen on {where}: {error.socketError}") from None
         self._ports.append(port)
         bound = HostPort(where.host, port.getHost().port)
-        self._own.add(bound.port)
-        if self._settings.redirect is Redirect.IPTABLES and bound.host in _IPV6:
-            self._listen_beside(HostPort(_IPV6[bound.host], bound.port), factory, flag)
+        self._own.update({(bound.host, bound.port), ("127.0.0.1", bound.port)})
         return str(bound)
-
-    def _listen_beside(self, where: HostPort, factory: Any, flag: str) -> None:
-        """The same for IPv6, whose redirected connections arrive nowhere else; a system without it has none."""
-        try:
-            self._ports.append(listen(self._reactor, where.host, where.port, factory, ipv6_only=True))
-        except CannotListenError as error:
-            if error.socketError.errno not in (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL):
-                raise SettingsError(f"{flag}: cannot listen on {where}: {error.socketError}") from None
 
     def _pages(self) -> dict[str, Answer]:
         pages: dict[str, Answer] = {
@@ -166,22 +141,20 @@ class Proxy:
     def _sweep(self) -> None:
         for server in self._servers:
             server.sweep()
-        for review in self._reviews:
-            review.due()
 
     async def stop(self) -> None:
         """Accepts no more, lets open exchanges finish within the grace, and ends."""
         for server in self._servers:
             server.drain()
         for port in self._ports:
-            if not isinstance(port.factory, Admin):
+            if port.factory in self._servers:
                 await _as_deferred(port.stopListening())
         deadline = time.monotonic() + self._settings.drain_grace
         while any(server.connections for server in self._servers) and time.monotonic() < deadline:
             await _later(self._reactor, 0.05)
         for server in self._servers:
             for connection in list(server.connections):
-                connection.cut()
+                connection.transport.abortConnection()
         await _later(self._reactor, 0)  # aborted connections end in the next turn, and a mere exit would look whole
         self._sweeping.stop()
         self._pool.close()
@@ -196,8 +169,8 @@ def _app_of(connection: ServerConnection) -> Address | None:
     return ("127.0.0.1", original[1]) if original else None
 
 
-def _original(connection: ServerConnection) -> Address | None:
-    return connection.original
+def _redirected(connection: ServerConnection) -> Address | None:
+    return original_destination(connection.transport)
 
 
 def _later(reactor: Any, seconds: float) -> "Deferred[None]":
