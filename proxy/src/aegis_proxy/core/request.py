@@ -33,7 +33,7 @@ START_LINE = re.compile(rb"(" + field.TOKEN + rb"{1,32}) ([!-~]+) HTTP/1\.([01])
 _HOST = re.compile(rb"(?:[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,254})|\[[0-9A-Fa-f:.]{2,45}\])(?::([0-9]{1,5}))?")
 _ABSOLUTE = re.compile(rb"http://([^/?#]*)(/[^?]*)?(\?.*)?", re.IGNORECASE)
 _QUERY = re.compile(rb"[!\"$-~]*")
-_LENGTH = re.compile(rb"0|[1-9][0-9]{0,17}")
+LENGTH = re.compile(rb"0|[1-9][0-9]{0,17}")
 _ODD_FIELD = "a header field with a byte, a space or a line end where none may be"
 _CODING = re.compile(field.TOKEN + rb"+")
 
@@ -83,7 +83,7 @@ def parse_request(block: bytes, role_of: Callable[[bytes], int], *, canonical: b
     section = block[end:] if end >= 0 else b""
     passing, read, plain = (_remembered if len(section) <= _REMEMBERED else _read_fields)(section, role_of)
     http_1_0 = minor == b"0"
-    target, path, host = _target(method, raw_target, read.get(field.HOST), canonical)
+    target, path, host = target_of(method, raw_target, read.get(field.HOST), canonical)
     credentials = read.get(field.AUTHORIZATION)
     absolute = raw_target[:1] not in b"/*"
     if plain:
@@ -178,7 +178,7 @@ def _framing(length: bytes | None, coding: bytes | None, http_1_0: bool) -> tupl
         return Body.CHUNKED, 0
     if length is None:
         return Body.NONE, 0
-    if not _LENGTH.fullmatch(length):
+    if not LENGTH.fullmatch(length):
         raise Refused(BAD_FRAMING, "a Content-Length that is no plain decimal number")
     size = int(length)
     return (Body.LENGTH if size else Body.NONE), size
@@ -190,7 +190,7 @@ _REFUSED_METHODS = {
 }
 
 
-def _target(method: bytes, target: bytes, host: bytes | None, canonical: bool) -> tuple[bytes, bytes, bytes]:
+def target_of(method: bytes, target: bytes, host: bytes | None, canonical: bool) -> tuple[bytes, bytes, bytes]:
     """(target to send on, its path, authority). RFC 9112 section 3.2."""
     if len(target) > MAX_TARGET:
         raise Refused(TARGET_TOO_LONG, f"a target over {MAX_TARGET} bytes")

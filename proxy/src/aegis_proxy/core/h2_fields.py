@@ -1,0 +1,86 @@
+"""Fields of HTTP/2 messages: what RFC 9113 section 8.2 forbids in them, and their way to and from HTTP/1.1 heads.
+
+Both versions are judged as the same `Request` and `Response`, and what passes on is made from the same head.
+"""
+
+import re
+from collections.abc import Callable, Iterable
+from functools import lru_cache
+
+from aegis_proxy.core import fields as field
+from aegis_proxy.core.h2_events import Fields
+from aegis_proxy.core.refusals import BAD_HEADER, Refused
+
+_NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9a-z-]+")
+# No control byte but HTAB within, no white space around (sections 8.2.1; RFC 9110 section 5.5).
+_VALUE = re.compile(rb"(?:[!-~\x80-\xff](?:[\t -~\x80-\xff]*[!-~\x80-\xff])?)?")
+_OF_CONNECTION = frozenset({b"connection", b"keep-alive", b"proxy-connection", b"transfer-encoding", b"upgrade"})
+
+
+class Malformed(Refused):
+    """What section 8.1.1 calls malformed: no message of HTTP at all, so its stream is reset."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(BAD_HEADER, detail)
+
+
+@lru_cache(maxsize=4096)
+def _may_come(name: bytes) -> bool:
+    return _NAME.fullmatch(name) is not None and name not in _OF_CONNECTION
+
+
+def check(name: bytes, value: bytes) -> None:
+    """Raises Malformed for a field that no HTTP/2 message may hold."""
+    if not _may_come(name):
+        raise Malformed("a field name that is malformed, upper case, or of a connection")
+    if not _VALUE.fullmatch(value):
+        raise Malformed("a field value with a control byte, or with white space around it")
+    if name == b"te" and value != b"trailers":
+        raise Malformed("a TE other than trailers")
+
+
+def split_pseudo(fields: Fields, known: frozenset[bytes]) -> tuple[dict[bytes, bytes], Fields]:
+    """(pseudo-header fields, the others). Raises Malformed unless they come first, once each, and are `known`."""
+    pseudo: dict[bytes, bytes] = {}
+    for name, value in fields:
+        if name[:1] != b":":
+            break
+        if name in pseudo or name not in known or not _VALUE.fullmatch(value):
+            raise Malformed("a pseudo-header field that is unknown, malformed, or came twice")
+        pseudo[name] = value
+    return pseudo, fields[len(pseudo) :]
+
+
+def trailers(fields: Fields, role_of: Callable[[bytes], int]) -> Fields:
+    """The trailers that may pass on. Raises Malformed."""
+    passing = []
+    for name, value in fields:
+        check(name, value)
+        if role_of(name) == field.PASS:
+            passing.append((name, value))
+    return passing
+
+
+def of_request(head: bytes) -> Fields:
+    """The header section that says what the head of an HTTP/1.1 request (of our own making) says."""
+    start, *lines = head[:-4].split(b"\r\n")
+    method, target, _ = start.split(b" ")
+    fields = of_lines(lines)
+    name, authority = fields[0]
+    assert name == b"host"
+    return [(b":method", method), (b":scheme", b"http"), (b":authority", authority), (b":path", target), *fields[1:]]
+
+
+def of_response(status: int, lines: Iterable[bytes]) -> Fields:
+    """The header section of a response with these field lines."""
+    return [(b":status", b"%d" % status), *of_lines(lines)]
+
+
+def of_lines(lines: Iterable[bytes]) -> Fields:
+    fields = []
+    for line in lines:
+        name, _, value = line.partition(b":")
+        name = name.lower()
+        if name not in _OF_CONNECTION:
+            fields.append((name, value.strip(b" \t")))
+    return fields
