@@ -194,6 +194,19 @@ def test_words_are_those_of_scopes_alone() -> None:
     assert allows(rules, b"/", caller=Someone(A.subject, {"team": "a"}))
 
 
+def test_a_rule_whose_claims_do_not_hold_hides_no_other() -> None:
+    """Neither one for the same path nor one for a shorter one."""
+    needs = {"a": frozenset({"1"})}
+    exact = rule(b"/a/b", claims=needs, path_type=PathType.EXACT, name="exact")
+    prefix = rule(b"/a/b", claims=needs, name="prefix")
+    assert not allows(index(exact), b"/a/b")
+    assert not allows(index(exact, prefix), b"/a/b")
+    assert index(exact, prefix, rule(b"/a", name="a")).for_caller(A, b"GET", b"/a/b") == Grant("p", "a")
+    holder = Someone(A.subject, {"a": "1"})
+    assert index(exact, prefix).for_caller(holder, b"GET", b"/a/b") == Grant("p", "exact")
+    assert index(exact, prefix).for_caller(holder, b"GET", b"/a/b/c") == Grant("p", "prefix")
+
+
 def test_all_claims_must_hold() -> None:
     """One is not enough."""
     rules = index(rule(b"/", claims={"a": frozenset({"1"}), "b": frozenset({"2"})}))
