@@ -34,7 +34,6 @@ _HOST = re.compile(rb"(?:[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,254})|\[[0-9A-Fa-f:.]{2
 _ABSOLUTE = re.compile(rb"http://([^/?#]*)(/[^?]*)?(\?.*)?", re.IGNORECASE)
 _QUERY = re.compile(rb"[!\"$-~]*")
 LENGTH = re.compile(rb"0|[1-9][0-9]{0,17}")
-_ODD_FIELD = "a header field with a byte, a space or a line end where none may be"
 _CODING = re.compile(field.TOKEN + rb"+")
 
 
@@ -76,11 +75,12 @@ def parse_request(block: bytes, role_of: Callable[[bytes], int], *, canonical: b
     as it came (egress: it is the next proxy's to judge). Raises Refused.
     """
     end = block.find(b"\r\n")
-    start = START_LINE.fullmatch(block, 0, end if end >= 0 else len(block))
+    end = len(block) if end < 0 else end
+    start = START_LINE.fullmatch(block, 0, end)
     if start is None:
-        raise _fault(block)
+        raise _fault(block[:end])
     method, raw_target, minor = start.groups()
-    section = block[end:] if end >= 0 else b""
+    section = block[end:]
     passing, read, plain = (_remembered if len(section) <= _REMEMBERED else _read_fields)(section, role_of)
     http_1_0 = minor == b"0"
     target, path, host = target_of(method, raw_target, read.get(field.HOST), canonical)
@@ -127,7 +127,7 @@ def _read_fields(section: bytes, role_of: Callable[[bytes], int]) -> _Fields:
     """Reads what follows the start line: lines that each begin with CRLF. Raises Refused."""
     lines = field.lines_of(section)
     if lines is None:
-        raise Refused(BAD_HEADER, _ODD_FIELD)
+        raise Refused(BAD_HEADER, "a header field with a byte, a space or a line end where none may be")
     if len(lines) > MAX_FIELDS + 1:
         raise Refused(HEAD_TOO_LARGE, f"more than {MAX_FIELDS} header fields")
     passing: list[bytes] = []
@@ -240,11 +240,8 @@ def same_authority(authority: bytes) -> bytes:
     return name if port == b"80" else name + b":" + port
 
 
-def _fault(block: bytes) -> Refused:
-    """Why a complete head is refused; only asked when it is."""
-    line = block.partition(b"\r\n")[0]
+def _fault(line: bytes) -> Refused:
+    """Why a start line is refused; only asked when it is."""
     if len(line) > MAX_TARGET + 64:
         return Refused(TARGET_TOO_LONG, f"a target over {MAX_TARGET} bytes")
-    if not START_LINE.fullmatch(line):
-        return bad_start_line(line)
-    return Refused(BAD_HEADER, _ODD_FIELD)
+    return bad_start_line(line)
