@@ -1,3 +1,4 @@
+import re
 import subprocess
 import sys
 
@@ -56,8 +57,8 @@ def test_it_reads_serves_and_survives_an_error_of_a_protocol() -> None:
     done = subprocess.run(
         [sys.executable, "-c", IN_ITS_OWN_PROCESS], capture_output=True, text=True, timeout=60, check=True
     )
-    lines = done.stdout.splitlines()
-    assert lines[0] == "DirectEPollReactor"
-    assert "got b'hello'" in lines
-    assert [line for line in lines if line.startswith("lost")] == ["lost ConnectionDone", "lost ConnectionLost"]
-    assert lines[-1] == "end"
+    assert done.stdout.startswith("DirectEPollReactor\n")
+    assert "got b'hello'" in done.stdout
+    # The reading threads print as well, in the midst of a line at times.
+    assert re.findall(r"lost (\w+)", done.stdout) == ["ConnectionDone", "ConnectionLost"]
+    assert done.stdout.endswith("end\n")

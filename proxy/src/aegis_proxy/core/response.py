@@ -33,6 +33,11 @@ class Response(NamedTuple):
     length: int
     keep_alive: bool
 
+    @property
+    def head(self) -> bytes:
+        """The start line and the fields that pass on, each ended, without the empty line."""
+        return b"\r\n".join([self.start, *self.fields, b""])
+
     def decoder(self) -> Decoder:
         if self.body is Body.CHUNKED:
             return ChunkedDecoder()

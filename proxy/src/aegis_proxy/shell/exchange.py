@@ -153,16 +153,15 @@ class Exchange:
 
     def respond(self, response: Response, payload: bytes, done: bool) -> None:
         self.response = response
-        lines = [response.start, *response.fields]
+        head = response.head
         chunked = response.body is Body.CHUNKED
         if chunked and not self.request.http_1_0:
-            lines.append(b"Transfer-Encoding: chunked")
+            head += b"Transfer-Encoding: chunked\r\n"
         if response.body is Body.UNTIL_CLOSE or (chunked and self.request.http_1_0) or not self.sent_all:
             self.last = True
         if self.last:
-            lines.append(b"Connection: close")
-        lines.append(b"\r\n")
-        self._pass(b"\r\n".join(lines), payload, done)
+            head += b"Connection: close\r\n"
+        self._pass(head + b"\r\n", payload, done)
 
     def more(self, payload: bytes, done: bool) -> None:
         self._client.progress()

@@ -15,6 +15,7 @@ from twisted.python.failure import Failure
 from aegis_proxy.core.framing import Decoder, LengthDecoder, UntilCloseDecoder
 from aegis_proxy.core.head import take_head
 from aegis_proxy.core.refusals import UPSTREAM_BROKEN, UPSTREAM_UNREACHABLE, Refused
+from aegis_proxy.core.request import Body
 from aegis_proxy.core.response import STATUS_LINE, Response, parse_response
 from aegis_proxy.shell.transport import TcpProtocol, connect
 
@@ -143,6 +144,10 @@ class UpstreamConnection(TcpProtocol):
                 raise Refused(UPSTREAM_BROKEN, "an upgrade nobody asked for, or more than 8 interim responses")
             exchange.interim(response)
             data = rest
+        if len(rest) == response.length and response.body is Body.LENGTH:  # the usual answer: all of it at once
+            self._decoder, self._buffer, self._keep_alive = _NO_BODY, b"", response.keep_alive
+            exchange.respond(response, rest, True)
+            return
         self._decoder = decoder = response.decoder() if response.body else _NO_BODY
         payload, self._buffer = decoder.feed(rest) if rest and response.body else (b"", rest)
         self._keep_alive = response.keep_alive
