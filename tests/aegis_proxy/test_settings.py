@@ -11,6 +11,7 @@ from aegis_proxy.settings import (
     Redirect,
     Settings,
     SettingsError,
+    UpstreamProtocol,
     add_flags,
     host_port,
     read_settings,
@@ -78,6 +79,11 @@ VALUES: dict[str, tuple[str, object]] = {
     "access-log": ("true", True),
     "max-staleness": ("0.5", 0.5),
     "drain-grace": ("7", 7.0),
+    "egress-connect-ports": ("443,8443", (443, 8443)),
+    "ingress-protocol": ("h2c", UpstreamProtocol.H2C),
+    "egress-silence": ("0.5", 0.5),
+    "stream-grace": ("1", 1.0),
+    "tunnel-idle": ("60", 60.0),
 }
 FIELDS = {"policy": "policies"}
 
@@ -115,6 +121,9 @@ def test_an_empty_variable_is_not_given() -> None:
     ("name", "text", "wanted"),
     [
         ("namespace", "a.b", "the name of a namespace"),
+        ("egress-connect-ports", "443,", "ports with commas"),
+        ("egress-connect-ports", "0", "from 1 to 65535"),
+        ("egress-connect-ports", "99999", "from 1 to 65535"),
         ("namespace", "-", "the name of a namespace"),
         ("identity", "A", "the name of a Kubernetes object"),
         ("provider", "a/b", "the name of a Kubernetes object"),
@@ -185,3 +194,16 @@ def test_addresses_show_as_they_are_written() -> None:
     """HOST:PORT, IPv6 in brackets."""
     assert str(host_port("LOCALHOST:80")) == "localhost:80"
     assert str(host_port("[::0001]:80")) == "[::1]:80"
+
+
+@pytest.mark.parametrize("upstream", ["127.0.0.1:3127", "localhost:3128", "[::1]:3129", "0.0.0.0:3127"])
+def test_e04_the_app_is_not_the_proxy_itself(upstream: str) -> None:
+    """Requests would go round in circles."""
+    with pytest.raises(SettingsError, match="the proxy itself"):
+        read(f"--ingress-upstream={upstream}")
+
+
+def test_connect_may_be_switched_off() -> None:
+    """By an empty list of ports."""
+    assert read(AEGIS_EGRESS_CONNECT_PORTS="").egress_connect_ports == ()
+    assert read().egress_connect_ports == (443,)

@@ -55,7 +55,8 @@ def test_every_variable_and_default_is_documented() -> None:
         if isinstance(default, bool | float | int):
             assert rows[flag][2] == f"`{str(default).lower().removesuffix('.0')}`"
         elif default not in (None, "", (), attrs.NOTHING) and not isinstance(default, attrs.Factory):  # type: ignore[arg-type]  # a class at run time
-            assert rows[flag][2] == f"`{getattr(default, 'value', default)}`"
+            shown = ",".join(map(str, default)) if isinstance(default, tuple) else getattr(default, "value", default)
+            assert rows[flag][2] == f"`{shown}`"
 
 
 def test_every_admin_page_is_documented() -> None:

@@ -32,7 +32,7 @@ class MemoryTransport:
         self.ended = ""  # how it ended: closed, aborted
         self.write_closed = False
         self.full = False
-        self._protocol = protocol
+        self.protocol = protocol
         self._clock = clock
         self._producer: Any = None
         self._closing: Callable[[], None] | None = None
@@ -67,7 +67,7 @@ class MemoryTransport:
         def close() -> None:
             self._closing = None
             self.write_closed = True
-            self._protocol.writeConnectionLost()
+            self.protocol.writeConnectionLost()
 
         self._when_written(close)
 
@@ -77,7 +77,7 @@ class MemoryTransport:
     def end(self, how: str = "closed") -> None:
         if not self.ended:
             self.ended = how
-            self._protocol.connectionLost(Failure(ConnectionDone() if how == "closed" else ConnectionAborted()))
+            self.protocol.connectionLost(Failure(ConnectionDone() if how == "closed" else ConnectionAborted()))
 
     def pauseProducing(self) -> None:
         self.reading = False

@@ -80,6 +80,10 @@ class Settings:
     access_log: bool = False
     max_staleness: float = 3600.0
     drain_grace: float = 20.0
+    egress_connect_ports: tuple[int, ...] = (443,)
+    egress_silence: float = 0.2
+    stream_grace: float = 5.0
+    tunnel_idle: float = 3600.0
 
 
 @frozen
@@ -164,6 +168,15 @@ def _seconds(text: str) -> float:
     return float(text)
 
 
+def _ports(text: str) -> tuple[int, ...]:
+    if not re.fullmatch(r"(?:[0-9]{1,5}(?:,[0-9]{1,5})*)?", text):
+        raise ValueError("ports with commas between them")
+    ports = tuple(int(part) for part in text.split(",")) if text else ()
+    if not all(0 < port < 65536 for port in ports):
+        raise ValueError("ports from 1 to 65535")
+    return ports
+
+
 def _switch(text: str) -> bool:
     if text not in ("true", "false", ""):
         raise ValueError("true or false")
@@ -201,10 +214,24 @@ _FLAGS = (
     _Flag("log-level", "LEVEL", "debug, info (default), warning or error", _one_of(LogLevel)),
     _Flag("access-log", "", "write one line per request", _switch, switch=True),
     _Flag("max-staleness", "SECONDS", "refuse all when the API server was silent that long (default 3600)", _seconds),
+    _Flag(
+        "egress-connect-ports",
+        "PORT[,PORT]",
+        "where CONNECT may lead (default 443; empty: nowhere)",
+        _ports,
+    ),
+    _Flag(
+        "egress-silence",
+        "SECONDS",
+        "how long a redirected client may say nothing before its destination is called (default 0.2)",
+        _seconds,
+    ),
+    _Flag("stream-grace", "SECONDS", "how long what is open goes on once it would be refused (default 5)", _seconds),
+    _Flag("tunnel-idle", "SECONDS", "how long a tunnel may be silent (default 3600)", _seconds),
     _Flag("drain-grace", "SECONDS", "how long open requests may go on at the end (default 20)", _seconds),
 )
 # An empty text means something of its own for these; for all others it means "not given".
-_EMPTY_MEANS_OFF = {"ingress-listen", "egress-listen", "admin-listen"}
+_EMPTY_MEANS_OFF = {"ingress-listen", "egress-listen", "admin-listen", "egress-connect-ports"}
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
@@ -238,7 +265,18 @@ def read_settings(
     settings = Settings(in_cluster=_in_cluster(environment), **values)
     if settings.resources is None and settings.kubeconfig is None and settings.in_cluster is None:
         raise SettingsError("no source of policy: give --resources PATH or --kubeconfig PATH, or run inside a cluster")
+    if settings.ingress_upstream is not None and _is_ours(settings, settings.ingress_upstream):
+        raise SettingsError(f"--ingress-upstream: got {settings.ingress_upstream}, which is the proxy itself")
     return settings
+
+
+def _is_ours(settings: Settings, upstream: HostPort) -> bool:
+    listening = (settings.ingress_listen, settings.egress_listen, settings.admin_listen)
+    local = upstream.host in ("127.0.0.1", "::1", "localhost")
+    return any(
+        where is not None and where.port == upstream.port and (local or where.host == upstream.host)
+        for where in listening
+    )
 
 
 def _namespace_of(service_account: Path) -> str:

@@ -6,13 +6,20 @@ or on loopback, and only when host, dialled address and rule agree. Everything e
 
 import ipaddress
 import re
-from collections.abc import Iterator, Set
+from collections.abc import Container, Iterator
 from typing import NamedTuple
 
 from aegis_api.hosts import normal_host, service_host
 from aegis_proxy.core.ingress import framing_of
-from aegis_proxy.core.refusals import BAD_HOST, NO_EGRESS_TOKEN, OWN_CREDENTIALS, Refused
-from aegis_proxy.core.request import Request, same_authority
+from aegis_proxy.core.refusals import (
+    BAD_FRAMING,
+    BAD_HOST,
+    FORBIDDEN_DESTINATION,
+    NO_EGRESS_TOKEN,
+    OWN_CREDENTIALS,
+    Refused,
+)
+from aegis_proxy.core.request import Body, Request, same_authority
 from aegis_proxy.core.snapshot import Snapshot
 
 
@@ -30,20 +37,38 @@ def destination(request: Request, snapshot: Snapshot, namespace: str) -> Destina
     An app that sends its own Authorization to a host that gets the mesh's token is refused: one of the two would be
     lost without a word.
     """
+    host, port = _host_and_port(request, namespace)
+    if ":" in host:
+        return Destination(host, port, "")
+    audience = _audience(host, snapshot)
+    if audience and request.credentials is not None:
+        raise Refused(OWN_CREDENTIALS, f"the app sent its own Authorization to {host}, which gets the mesh's token")
+    return Destination(host, port, audience)
+
+
+def to_connect(request: Request, ports: frozenset[int], namespace: str) -> Destination:
+    """Where a CONNECT leads: to one of `ports`, and never with a token. Raises Refused."""
+    if request.body is not Body.NONE:
+        raise Refused(BAD_FRAMING, "a CONNECT with a body")
+    host, port = _host_and_port(request, namespace)
+    if port not in ports:
+        raise Refused(FORBIDDEN_DESTINATION, f"CONNECT to port {port}, which --egress-connect-ports does not list")
+    return Destination(host, port, "")
+
+
+def _host_and_port(request: Request, namespace: str) -> tuple[str, int]:
+    """The authority of a request; an IPv6 address comes without its brackets. Raises Refused."""
     name, colon, port_text = same_authority(request.host).decode("ascii").rpartition(":")
     bracketed = port_text.endswith("]")  # an IPv6 literal without a port
     if not colon or bracketed:
         name, port_text = same_authority(request.host).decode("ascii"), "80"
     port = int(port_text)
     if name.startswith("["):
-        return Destination(name[1:-1], port, "")
+        return name[1:-1], port
     host = normal_host(name, namespace)
     if host is None:
         raise Refused(BAD_HOST, "a host that is no name and no address")
-    audience = _audience(host, snapshot)
-    if audience and request.credentials is not None:
-        raise Refused(OWN_CREDENTIALS, f"the app sent its own Authorization to {host}, which gets the mesh's token")
-    return Destination(host, port, audience)
+    return host, port
 
 
 def _audience(host: str, snapshot: Snapshot) -> str:
@@ -90,7 +115,7 @@ _METADATA = (
 )
 
 
-def forbidden(address: tuple[str, int], own: Set[tuple[str, int]]) -> str:
+def forbidden(address: tuple[str, int], own: Container[tuple[str, int]]) -> str:
     """Why no connection is made to this address on the app's behalf; empty if there is no reason.
 
     `own` are the proxy's listeners: their addresses, and 127.0.0.1 for all of loopback.

@@ -12,6 +12,7 @@ from aegis_proxy.core.snapshot import Snapshot
 from aegis_proxy.core.token_cache import TokenCache
 from aegis_proxy.core.token_refusal import Reason, TokenRefused
 from aegis_proxy.core.tokens import Verified, verify
+from aegis_proxy.core.upgrade import upgrade_fields
 
 
 class Permit(NamedTuple):
@@ -100,6 +101,8 @@ def head_for_app(permit: Permit, peer: bytes) -> bytes:
 def framing_of(request: Request) -> bytes:
     """The end of a head: the fields that frame the body on its way on, and the empty line."""
     if request.body is Body.NONE:
+        if request.upgrade:
+            return upgrade_fields(request.upgrade) + b"\r\n"
         # A method that may have a body says that it has none (RFC 9110 section 8.6).
         return b"\r\n" if request.method in _BODYLESS else b"Content-Length: 0\r\n\r\n"
     expect = b"Expect: 100-continue\r\n" if request.expects_continue else b""

@@ -28,6 +28,7 @@ from aegis_proxy.core.refusals import (
     UNKNOWN_CODING,
     Refused,
 )
+from aegis_proxy.core.upgrade import asked_for
 
 START_LINE = re.compile(rb"(" + field.TOKEN + rb"{1,32}) ([!-~]+) HTTP/1\.([01])")
 _HOST = re.compile(rb"(?:[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,254})|\[[0-9A-Fa-f:.]{2,45}\])(?::([0-9]{1,5}))?")
@@ -51,7 +52,8 @@ class Request(NamedTuple):
 
     `target` is path and query as they are judged and sent on; `path` is the canonical path alone. `host` is the
     authority as it came (of the URI in absolute form, else of Host). `fields` are the lines that pass on, as they came.
-    `credentials` is the value of Authorization. `absolute`: the target came in absolute form.
+    `credentials` is the value of Authorization. `absolute`: the target came in absolute form. `upgrade` is the protocol
+    that it asks to switch to, empty for none. Of a CONNECT, target and path are the authority to connect to.
     """
 
     method: bytes
@@ -66,13 +68,14 @@ class Request(NamedTuple):
     credentials: bytes | None
     expects_continue: bool
     absolute: bool
+    upgrade: bytes = b""
 
 
 def parse_request(block: bytes, role_of: Callable[[bytes], int], *, canonical: bool) -> Request:
     """Parses a head as `head.take_head` splits it off; `role_of` is `fields.ingress_role` or `egress_role`.
 
     `canonical`: the path must have a canonical form, which takes its place (ingress); without it the path is passed on
-    as it came (egress: it is the next proxy's to judge). Raises Refused.
+    as it came (egress: it is the next proxy's to judge), and CONNECT is a method like others. Raises Refused.
     """
     end = block.find(b"\r\n")
     end = len(block) if end < 0 else end
@@ -102,8 +105,11 @@ def parse_request(block: bytes, role_of: Callable[[bytes], int], *, canonical: b
     if expectation is not None and expectation.lower() != b"100-continue":
         raise Refused(BAD_EXPECTATION, "an expectation other than 100-continue")
     expects = expectation is not None and body is not Body.NONE and not http_1_0
+    upgrade = b""
+    if field.UPGRADE in read and body is Body.NONE and not http_1_0:
+        upgrade = asked_for(read[field.UPGRADE], connection)
     return Request(
-        method, target, path, host, passing, body, size, keep_alive, http_1_0, credentials, expects, absolute
+        method, target, path, host, passing, body, size, keep_alive, http_1_0, credentials, expects, absolute, upgrade
     )
 
 
@@ -195,8 +201,7 @@ def target_of(method: bytes, target: bytes, host: bytes | None, canonical: bool)
     if len(target) > MAX_TARGET:
         raise Refused(TARGET_TOO_LONG, f"a target over {MAX_TARGET} bytes")
     if method in _REFUSED_METHODS:
-        refused = _REFUSED_METHODS[method]
-        raise Refused(refused.refusal, refused.detail)
+        return _to_connect(method, target, host, canonical)
     if host is None or not is_authority(host):
         raise Refused(BAD_HOST, "no Host, or one that is no host name with an optional port")
     if target[:1] == b"/":
@@ -222,6 +227,22 @@ def target_of(method: bytes, target: bytes, host: bytes | None, canonical: bool)
     except AmbiguousPath as error:
         raise Refused(AMBIGUOUS_PATH, str(error)) from None
     return (path + mark + query if mark else path), path, host
+
+
+def _to_connect(method: bytes, target: bytes, host: bytes | None, canonical: bool) -> tuple[bytes, bytes, bytes]:
+    """The authority that a CONNECT names, on the way out. RFC 9110 section 9.3.6.
+
+    The target alone says where to: clients of HTTP/1.0 send no Host, others leave its port away.
+    """
+    if method != b"CONNECT" or canonical:
+        refused = _REFUSED_METHODS[method]
+        raise Refused(refused.refusal, refused.detail)
+    name, _, port = target.rpartition(b":")
+    if not name or not port.isdigit() or not is_authority(target):
+        raise Refused(BAD_TARGET, "a CONNECT to something else than HOST:PORT")
+    if host is not None and host.lower() not in (target.lower(), name.lower()):
+        raise Refused(BAD_HOST, "a Host that differs from the authority of the target")
+    return target, target, target
 
 
 @lru_cache(maxsize=1024)

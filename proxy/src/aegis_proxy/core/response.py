@@ -13,17 +13,20 @@ from aegis_proxy.core.framing import ChunkedDecoder, Decoder, LengthDecoder, Unt
 from aegis_proxy.core.head import MAX_FIELDS
 from aegis_proxy.core.refusals import UPSTREAM_BROKEN, Refused
 from aegis_proxy.core.request import Body
+from aegis_proxy.core.upgrade import agreed
 
 STATUS_LINE = re.compile(rb"HTTP/1\.[01] ([1-5][0-9]{2})(?: [\t -~\x80-\xff]*)?")
 _LENGTH = re.compile(rb"0|[1-9][0-9]{0,17}")
 _SINGLE = frozenset({field.CONTENT_LENGTH, field.TRANSFER_ENCODING})
+_LISTS = frozenset({field.CONNECTION, field.UPGRADE})
 
 
 class Response(NamedTuple):
     """`fields` are the lines that pass on: hop-by-hop fields are not among them, Content-Length is.
 
     `body` says how the body comes; NONE for an answer that has none by its status or its request's method.
-    `length` is what Content-Length said, or -1: a HEAD or a 304 keeps it though no body follows.
+    `length` is what Content-Length said, or -1: a HEAD or a 304 keeps it though no body follows. `upgrade` is the
+    protocol that a 101 switches to, and empty for every other status.
     """
 
     status: int
@@ -32,6 +35,7 @@ class Response(NamedTuple):
     body: Body
     length: int
     keep_alive: bool
+    upgrade: bytes = b""
 
     @property
     def head(self) -> bytes:
@@ -44,12 +48,15 @@ class Response(NamedTuple):
         return UntilCloseDecoder() if self.body is Body.UNTIL_CLOSE else LengthDecoder(self.length)
 
 
-def parse_response(block: bytes, method: bytes) -> Response:
-    """Parses a head as `head.take_head` splits it off; `method` is the request's. Raises Refused(UPSTREAM_BROKEN)."""
-    return (_remembered if len(block) <= _REMEMBERED else _parse)(block, method)
+def parse_response(block: bytes, method: bytes, asked: bytes = b"") -> Response:
+    """Parses a head as `head.take_head` splits it off. Raises Refused(UPSTREAM_BROKEN).
+
+    `method` is the request's, `asked` the protocol that it asked to switch to.
+    """
+    return (_remembered if len(block) <= _REMEMBERED else _parse)(block, method, asked)
 
 
-def _parse(block: bytes, method: bytes) -> Response:
+def _parse(block: bytes, method: bytes, asked: bytes) -> Response:
     lines = field.lines_of(block)
     start = STATUS_LINE.fullmatch(lines[0]) if lines else None
     if lines is None or start is None or len(lines) > MAX_FIELDS + 1:
@@ -62,8 +69,8 @@ def _parse(block: bytes, method: bytes) -> Response:
         role = field.egress_role(name) if colon else field.BAD
         if role == field.PASS:
             passing.append(line)
-        elif role == field.CONNECTION:
-            read[role] = read.get(role, b"") + b"," + value
+        elif role in _LISTS:
+            read[role] = read[role] + b"," + value if role in read else value.strip(b" \t")
         elif role in _SINGLE:
             if role in read:
                 raise Refused(UPSTREAM_BROKEN, "two fields that frame the body")
@@ -79,6 +86,11 @@ def _parse(block: bytes, method: bytes) -> Response:
         keep_alive = keep_alive and b"close" not in options
         passing = field.without(passing, options)
     body, length = _framing(status, method, read.get(field.CONTENT_LENGTH), read.get(field.TRANSFER_ENCODING), http_1_0)
+    if status == 101:
+        if http_1_0 or not read.keys().isdisjoint(_SINGLE):  # RFC 9110 sections 7.8 and 8.6, RFC 9112 section 6.1
+            raise Refused(UPSTREAM_BROKEN, "an upgrade with a body, or in HTTP/1.0")
+        upgrade = agreed(read.get(field.UPGRADE), connection, asked)
+        return Response(status, lines[0], passing, body, length, False, upgrade)
     line = lines[0] if not http_1_0 else b"HTTP/1.1" + lines[0][8:]
     return Response(status, line, passing, body, length, keep_alive and body is not Body.UNTIL_CLOSE)
 

@@ -45,6 +45,9 @@ class _Asking:
     def more(self, payload: bytes, done: bool) -> None:
         """Not of interest."""
 
+    def switch(self, response: Response, payload: bytes) -> None:
+        """A probe asks for no upgrade."""
+
     def broken(self, refused: Refused, unanswered: bool) -> None:
         self._upstream = None
         self.end(502)

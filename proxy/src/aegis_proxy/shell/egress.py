@@ -1,29 +1,30 @@
 """The way out: where does the app's request go, does it get the pod's token, and on to the address we resolved."""
 
-from collections.abc import Callable, Set
+from collections.abc import Callable, Container
 
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from aegis_proxy.core.egress import Destination, destination, forbidden, head_for_upstream
+from aegis_proxy.core.egress import Destination, destination, forbidden, head_for_upstream, to_connect
 from aegis_proxy.core.fields import egress_role
-from aegis_proxy.core.refusals import CLOSED, FORBIDDEN_DESTINATION, NO_EGRESS_TOKEN, Refused
+from aegis_proxy.core.refusals import CLOSED, CONNECT_REFUSED, FORBIDDEN_DESTINATION, NO_EGRESS_TOKEN, Refused
 from aegis_proxy.core.request import Request
 from aegis_proxy.core.snapshot import Snapshot
 from aegis_proxy.shell.control import Control
-from aegis_proxy.shell.exchange import Route
+from aegis_proxy.shell.exchange import Judged, Route
 from aegis_proxy.shell.resolver import Resolver
-from aegis_proxy.shell.server import ServerConnection
+from aegis_proxy.shell.server import Connected
 from aegis_proxy.shell.token_source import TokenUnavailable
 from aegis_proxy.shell.upstream import Address
 
-OriginalDestination = Callable[[ServerConnection], Address | None]
+OriginalDestination = Callable[[Connected], Address | None]
 
 
 class EgressSide:
     """`own` are the addresses of the proxy's own listeners: a request to them would go round in circles.
 
     `original` finds where a redirected connection was bound for; None for one that the app made to the proxy itself.
+    `connect_ports` are those to which a CONNECT may lead.
     """
 
     direction = "outbound"
@@ -35,16 +36,20 @@ class EgressSide:
         control: Control,
         resolver: Resolver,
         namespace: str,
-        own: Set[Address],
+        own: Container[Address],
         original: OriginalDestination,
+        connect_ports: frozenset[int] = frozenset(),
     ) -> None:
         self._control = control
         self._resolver = resolver
         self._namespace = namespace
         self._own = own
         self._original = original
+        self._connect_ports = connect_ports
 
-    def route(self, request: Request, connection: ServerConnection) -> "Route | Deferred[Route]":
+    def route(self, request: Request, connection: Connected) -> "Route | Deferred[Route]":
+        if request.method == b"CONNECT":
+            return self._connect(request, connection)
         snapshot = self._control.snapshot
         if snapshot.closed:
             raise Refused(CLOSED, snapshot.closed)
@@ -62,6 +67,42 @@ class EgressSide:
         if isinstance(token, bytes):
             return self._route(request, token, address)
         return Deferred.fromCoroutine(self._with_token(request, token, address))
+
+    def expired(self, exchange: Judged) -> bool:
+        """Whether the token was good is for the destination to say, again and again."""
+        return False
+
+    def review(self, exchange: Judged) -> Refused | None:
+        """A stream goes on under this pod's identity only while it could be opened so."""
+        if exchange.route is None or exchange.route.label[0] != "token":
+            return None
+        snapshot = self._control.snapshot
+        if snapshot.closed:
+            return Refused(CLOSED, snapshot.closed)
+        try:
+            destination(exchange.request, snapshot, self._namespace)
+        except Refused as refused:
+            return refused
+        return None
+
+    def _connect(self, request: Request, connection: Connected) -> "Route | Deferred[Route]":
+        if self._original(connection) is not None:
+            raise Refused(CONNECT_REFUSED, "CONNECT on a redirected connection, which is bound for somebody else")
+        goal = to_connect(request, self._connect_ports, self._namespace)
+        address = self._resolver.fixed(goal.host, goal.port)
+        if address is None:
+            return Deferred.fromCoroutine(self._looked_up(goal))
+        return self._tunnel(address)
+
+    async def _looked_up(self, goal: Destination) -> Route:
+        found = self._resolver.addresses(goal.host)
+        known = found if isinstance(found, tuple) else await found
+        return self._tunnel((known[0], goal.port))
+
+    def _tunnel(self, address: Address) -> Route:
+        if why := forbidden(address, self._own):
+            raise Refused(FORBIDDEN_DESTINATION, why)
+        return Route(address, b"", ("connect", "", "", "", ""))
 
     async def _resolved(self, request: Request, goal: Destination, found: "Deferred[tuple[str, ...]]") -> Route:
         address = (await found)[0], goal.port

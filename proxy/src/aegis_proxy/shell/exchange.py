@@ -7,9 +7,11 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from aegis_proxy.core.framing import LAST_CHUNK, ChunkedDecoder, LengthDecoder, chunk
+from aegis_proxy.core.ingress import Permit
 from aegis_proxy.core.refusals import REQUEST_TIMEOUT, UPSTREAM_TIMEOUT, Refused
 from aegis_proxy.core.request import Body, Request
 from aegis_proxy.core.response import Response
+from aegis_proxy.core.upgrade import upgrade_fields
 from aegis_proxy.shell.upstream import Address, UpstreamConnection, UpstreamPool
 
 T = TypeVar("T")
@@ -17,17 +19,34 @@ T = TypeVar("T")
 # May be sent again on a fresh connection when an idle one turned out to be closed (RFC 9110 section 9.2.2).
 _IDEMPOTENT = frozenset({b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE"})
 
+_CONNECTED = b"HTTP/1.1 200 Connection Established\r\n\r\n"
+
 
 class Route(NamedTuple):
     """Where a judged request goes, and the head it goes with.
 
     `label` is (decision, reason, provider, policy, rule), from configuration alone; `caller` is the verified subject.
+    `head` is empty where a tunnel is opened at once (CONNECT). `permit` is what let a request in, to be judged again
+    while it goes on.
     """
 
     address: Address
     head: bytes
     label: tuple[str, str, str, str, str]
     caller: bytes = b""
+    permit: Permit | None = None
+
+
+class Judged(Protocol):
+    """A request as others look at it, of whichever version of HTTP."""
+
+    began: float
+    route: Route | None
+    response: Response | None
+    sent_bytes: int
+
+    @property
+    def request(self) -> Request: ...
 
 
 class Client(Protocol):
@@ -47,6 +66,9 @@ class Client(Protocol):
 
     def finished(self) -> None:
         """The response is out, and the exchange over."""
+
+    def tunnel(self, head: bytes, upstream: UpstreamConnection, payload: bytes) -> None:
+        """HTTP ends with this head; `payload` is what came behind it already."""
 
     def refuse(self, refused: Refused) -> None: ...
 
@@ -101,6 +123,9 @@ class Exchange:
             self._wait(route, self.go)
             return
         self.route = route
+        if not route.head:
+            self._wait(self._pool.connect(route.address), self._open)
+            return
         upstream = self._pool.take(route.address)
         if upstream is None:
             self._connect()
@@ -132,7 +157,7 @@ class Exchange:
     def _start(self, upstream: UpstreamConnection) -> None:
         assert self.route is not None
         self._upstream = upstream
-        upstream.start(self, self.request.method, self.route.head)
+        upstream.start(self, self.request.method, self.route.head, self.request.upgrade)
         if not self.sent_all:
             self._client.proceed()
 
@@ -150,6 +175,16 @@ class Exchange:
     def interim(self, response: Response) -> None:
         if not self.request.http_1_0:
             self._client.write(b"\r\n".join([response.start, *response.fields, b"\r\n"]))
+
+    def _open(self, upstream: UpstreamConnection) -> None:
+        self._client.tunnel(_CONNECTED, upstream, b"")
+
+    def switch(self, response: Response, payload: bytes) -> None:
+        upstream, self._upstream = self._upstream, None
+        assert upstream is not None
+        self.response = response
+        head = b"\r\n".join([response.start, *response.fields, upgrade_fields(response.upgrade), b""])
+        self._client.tunnel(head, upstream, payload)
 
     def respond(self, response: Response, payload: bytes, done: bool) -> None:
         self.response = response

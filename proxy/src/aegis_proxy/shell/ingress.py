@@ -10,12 +10,12 @@ from aegis_proxy.core.refusals import NO_UPSTREAM, Refused
 from aegis_proxy.core.request import Request
 from aegis_proxy.core.token_cache import TokenCache
 from aegis_proxy.shell.control import Control
-from aegis_proxy.shell.exchange import Route
+from aegis_proxy.shell.exchange import Judged, Route
 from aegis_proxy.shell.records import Records
-from aegis_proxy.shell.server import ServerConnection
+from aegis_proxy.shell.server import Connected
 from aegis_proxy.shell.upstream import Address
 
-OriginalDestination = Callable[[ServerConnection], Address | None]
+OriginalDestination = Callable[[Connected], Address | None]
 
 
 class IngressSide:
@@ -40,7 +40,7 @@ class IngressSide:
         self._upstream = upstream
         self._cache = TokenCache()
 
-    def route(self, request: Request, connection: ServerConnection) -> "Route | Deferred[Route]":
+    def route(self, request: Request, connection: Connected) -> "Route | Deferred[Route]":
         try:
             permit = judge(request, self._control.snapshot, self._cache, self._wall())
         except UnknownKey as unknown:
@@ -53,7 +53,7 @@ class IngressSide:
     def _judge_again(self, request: Request) -> Permit:
         return judge(request, self._control.snapshot, self._cache, self._wall(), refetched=True)
 
-    def _route(self, permit: Permit, connection: ServerConnection) -> Route:
+    def _route(self, permit: Permit, connection: Connected) -> Route:
         address = self._upstream if isinstance(self._upstream, tuple) else self._upstream(connection)
         if address is None:
             raise Refused(NO_UPSTREAM, "the connection was not redirected, and --ingress-upstream is not set")
@@ -66,4 +66,15 @@ class IngressSide:
             label = ("dry_run", permit.would_refuse.reason, provider, "", "")
         else:
             label = ("allow", "", provider, grant.policy, grant.rule)
-        return Route(address, head, label, caller.subject_text if caller else b"")
+        return Route(address, head, label, caller.subject_text if caller else b"", permit)
+
+    def expired(self, exchange: Judged) -> bool:
+        permit = exchange.route.permit if exchange.route else None
+        return permit is not None and permit.caller is not None and self._wall() >= permit.caller.expires_at
+
+    def review(self, exchange: Judged) -> Refused | None:
+        try:
+            judge(exchange.request, self._control.snapshot, self._cache, self._wall(), refetched=True)
+        except Refused as refused:
+            return refused
+        return None

@@ -1,5 +1,6 @@
 """The one room where everything is wired: settings in, a running proxy out."""
 
+import errno
 import gc
 import signal
 import sys
@@ -13,7 +14,7 @@ from twisted.internet.task import LoopingCall
 from twisted.internet.tcp import Port
 from twisted.logger import globalLogBeginner
 
-from aegis_proxy.settings import HostPort, Settings, SettingsError
+from aegis_proxy.settings import HostPort, Redirect, Settings, SettingsError
 from aegis_proxy.shell.admin import Admin, Answer, Page, as_json, text
 from aegis_proxy.shell.app_health import ask_app
 from aegis_proxy.shell.control import Control
@@ -21,15 +22,20 @@ from aegis_proxy.shell.egress import EgressSide
 from aegis_proxy.shell.ingress import IngressSide
 from aegis_proxy.shell.logs import Log, twisted_observer
 from aegis_proxy.shell.metrics import Family, Metrics
+from aegis_proxy.shell.own_listeners import OwnListeners
 from aegis_proxy.shell.reactor import install
 from aegis_proxy.shell.records import Records
 from aegis_proxy.shell.redirected import original_destination
 from aegis_proxy.shell.resolver import ConnectTo, Resolver
-from aegis_proxy.shell.server import Deadlines, Server, ServerConnection
+from aegis_proxy.shell.review import Review
+from aegis_proxy.shell.server import Connected, Deadlines, Server
+from aegis_proxy.shell.sniffing import RedirectedConnections
 from aegis_proxy.shell.transport import listen
 from aegis_proxy.shell.upstream import Address, UpstreamPool
 
 _APP_PATIENCE = 5.0
+# Where redirected connections of IPv6 arrive, beside those of IPv4.
+_IPV6 = {"0.0.0.0": "::", "127.0.0.1": "::1"}  # noqa: S104  # the same reach as the address beside it
 
 _COUNTERS = {
     "token_fetches": "Tokens asked for at the provider, by outcome.",
@@ -59,8 +65,9 @@ class Proxy:
         self._metrics.add_source(self._families)
         self._records = Records(log, self._metrics, access=settings.access_log)
         self._servers: list[Server] = []
+        self._reviews: list[Review] = []
         self._ports: list[Port] = []
-        self._own: set[Address] = set()
+        self._own = OwnListeners()
         self._sweeping = LoopingCall(self._sweep)
         self._sweeping.clock = reactor
 
@@ -85,12 +92,20 @@ class Proxy:
 
     def _egress(self) -> EgressSide:
         resolver = Resolver(self._reactor, time.monotonic, ConnectTo(self._settings.connect_to_file))
-        return EgressSide(self._control, resolver, self._settings.namespace, self._own, _redirected)
+        ports = frozenset(self._settings.egress_connect_ports)
+        return EgressSide(self._control, resolver, self._settings.namespace, self._own, _original, ports)
 
     def _serve(self, where: HostPort, side: IngressSide | EgressSide, flag: str) -> str:
-        server = Server(side, self._pool, self._records, time.monotonic, Deadlines())
+        settings = self._settings
+        deadlines = Deadlines(tunnel=settings.tunnel_idle)
+        server = Server(side, self._pool, self._records, time.monotonic, deadlines)
         self._servers.append(server)
-        return self._listen(where, server, flag)
+        review = Review(side, server, self._records, time.monotonic, settings.stream_grace)
+        self._reviews.append(review)
+        self._control.on_swap(lambda _: review.all())
+        if isinstance(side, IngressSide):
+            return self._listen(where, server, flag)
+        return self._listen(where, RedirectedConnections(server, self._own, settings.egress_silence), flag)
 
     def _listen(self, where: HostPort, factory: Any, flag: str) -> str:
         try:
@@ -99,8 +114,18 @@ class Proxy:
             raise SettingsError(f"{flag}: cannot listen on {where}: {error.socketError}") from None
         self._ports.append(port)
         bound = HostPort(where.host, port.getHost().port)
-        self._own.update({(bound.host, bound.port), ("127.0.0.1", bound.port)})
+        self._own.add(bound.port)
+        if self._settings.redirect is Redirect.IPTABLES and bound.host in _IPV6:
+            self._listen_beside(HostPort(_IPV6[bound.host], bound.port), factory, flag)
         return str(bound)
+
+    def _listen_beside(self, where: HostPort, factory: Any, flag: str) -> None:
+        """The same for IPv6, whose redirected connections arrive nowhere else; a system without it has none."""
+        try:
+            self._ports.append(listen(self._reactor, where.host, where.port, factory, ipv6_only=True))
+        except CannotListenError as error:
+            if error.socketError.errno not in (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL):
+                raise SettingsError(f"{flag}: cannot listen on {where}: {error.socketError}") from None
 
     def _pages(self) -> dict[str, Answer]:
         pages: dict[str, Answer] = {
@@ -141,20 +166,22 @@ class Proxy:
     def _sweep(self) -> None:
         for server in self._servers:
             server.sweep()
+        for review in self._reviews:
+            review.due()
 
     async def stop(self) -> None:
         """Accepts no more, lets open exchanges finish within the grace, and ends."""
         for server in self._servers:
             server.drain()
         for port in self._ports:
-            if port.factory in self._servers:
+            if not isinstance(port.factory, Admin):
                 await _as_deferred(port.stopListening())
         deadline = time.monotonic() + self._settings.drain_grace
         while any(server.connections for server in self._servers) and time.monotonic() < deadline:
             await _later(self._reactor, 0.05)
         for server in self._servers:
             for connection in list(server.connections):
-                connection.transport.abortConnection()
+                connection.cut()
         await _later(self._reactor, 0)  # aborted connections end in the next turn, and a mere exit would look whole
         self._sweeping.stop()
         self._pool.close()
@@ -163,14 +190,14 @@ class Proxy:
         self._log.flush()
 
 
-def _app_of(connection: ServerConnection) -> Address | None:
+def _app_of(connection: Connected) -> Address | None:
     """The app's side of a redirected connection: the port it was made to, on loopback."""
     original = original_destination(connection.transport)
     return ("127.0.0.1", original[1]) if original else None
 
 
-def _redirected(connection: ServerConnection) -> Address | None:
-    return original_destination(connection.transport)
+def _original(connection: Connected) -> Address | None:
+    return connection.original
 
 
 def _later(reactor: Any, seconds: float) -> "Deferred[None]":

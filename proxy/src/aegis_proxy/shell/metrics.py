@@ -8,6 +8,12 @@ from collections.abc import Callable, Iterable, Mapping
 
 _BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
+_TUNNELS = (
+    ("tunnels", "Tunnels that have ended: upgraded, by CONNECT, or opaque."),
+    ("tunnel_sent_bytes", "Bytes that clients sent through tunnels."),
+    ("tunnel_received_bytes", "Bytes that clients received through tunnels."),
+)
+
 Labels = tuple[str, ...]
 Sample = tuple[Mapping[str, str], float]
 # Name, type, help and samples.
@@ -22,6 +28,8 @@ class Metrics:
     def __init__(self) -> None:
         self.requests: dict[Labels, int] = {}
         self.aborted: dict[str, int] = {}
+        self._tunnels: dict[tuple[str, str], list[int]] = {}
+        self._revoked: dict[tuple[str, str], int] = {}
         self._durations: dict[str, list[int]] = {}
         self._sums: dict[str, float] = {}
         self._sources: list[Callable[[], Iterable[Family]]] = []
@@ -40,6 +48,15 @@ class Metrics:
     def abort(self, direction: str) -> None:
         self.aborted[direction] = self.aborted.get(direction, 0) + 1
 
+    def tunnel(self, direction: str, kind: str, sent: int, received: int) -> None:
+        """`sent` and `received` are bytes, as the client sees them."""
+        counts = self._tunnels.setdefault((direction, kind), [0, 0, 0])
+        for index, more in enumerate((1, sent, received)):
+            counts[index] += more
+
+    def revoke(self, direction: str, reason: str) -> None:
+        self._revoked[direction, reason] = self._revoked.get((direction, reason), 0) + 1
+
     def add_source(self, source: Callable[[], Iterable[Family]]) -> None:
         """`source` is asked at each scrape for what others count."""
         self._sources.append(source)
@@ -56,6 +73,17 @@ class Metrics:
             "counter",
             "Exchanges that ended before their response did.",
             (({"direction": direction}, count) for direction, count in self.aborted.items()),
+        )
+        for index, (name, meaning) in enumerate(_TUNNELS):
+            counts = (
+                ({"direction": direction, "kind": kind}, n[index]) for (direction, kind), n in self._tunnels.items()
+            )
+            lines += _block(f"aegis_{name}_total", "counter", meaning, counts)
+        lines += _block(
+            "aegis_streams_revoked_total",
+            "counter",
+            "Open requests and tunnels that were ended, for they would have been refused by now.",
+            (({"direction": direction, "reason": reason}, n) for (direction, reason), n in self._revoked.items()),
         )
         lines += self._histogram()
         for source in self._sources:

@@ -6,9 +6,10 @@ from twisted.python.failure import Failure
 
 from aegis_proxy.core.refusals import Refused
 from aegis_proxy.core.request import Request
-from aegis_proxy.shell.exchange import Exchange
+from aegis_proxy.shell.exchange import Judged
 from aegis_proxy.shell.logs import Log
 from aegis_proxy.shell.metrics import Metrics
+from aegis_proxy.shell.tunnel import Tunnel
 
 _STATUS_CLASSES = ("", "1xx", "2xx", "3xx", "4xx", "5xx")
 
@@ -21,7 +22,7 @@ class Records:
         self._metrics = metrics
         self._access = access
 
-    def answered(self, direction: str, exchange: Exchange, peer: bytes, now: float) -> None:
+    def answered(self, direction: str, exchange: Judged, peer: bytes, now: float) -> None:
         """A request that passed, and what upstream answered."""
         response, route = exchange.response, exchange.route
         assert response is not None
@@ -48,6 +49,45 @@ class Records:
                     "peer": peer,
                 }
             )
+
+    def tunnelled(self, direction: str, tunnel: Tunnel, now: float) -> None:
+        """A tunnel that has ended."""
+        opened, exchange = tunnel.opened, tunnel.opened.exchange
+        self._metrics.tunnel(direction, opened.kind.value, tunnel.sent, tunnel.received)
+        if tunnel.why:
+            self._metrics.abort(direction)
+        if exchange is not None and exchange.route is not None:
+            status = _STATUS_CLASSES[1 if exchange.response else 2]
+            self._metrics.count((direction, *exchange.route.label, status))
+        if self._access or tunnel.why:
+            self._log.record(
+                {
+                    "event": "tunnel",
+                    "direction": direction,
+                    "kind": opened.kind.value,
+                    "identity": exchange.route.caller if exchange and exchange.route else b"",
+                    "method": exchange.request.method if exchange else b"",
+                    "path": exchange.request.path if exchange else b"",
+                    "detail": tunnel.why,
+                    "milliseconds": round((now - opened.began) * 1000, 3),
+                    "bytes_sent": tunnel.sent,
+                    "bytes_received": tunnel.received,
+                    "peer": opened.peer,
+                }
+            )
+
+    def revoked(self, direction: str, refused: Refused, exchange: Judged) -> None:
+        """A request that goes on is ended, for it would be refused by now."""
+        self._metrics.revoke(direction, refused.reason)
+        self._log.info(
+            "revoked",
+            direction=direction,
+            reason=refused.reason,
+            detail=refused.detail,
+            identity=exchange.route.caller if exchange.route else b"",
+            method=exchange.request.method,
+            path=exchange.request.path,
+        )
 
     def refused(self, direction: str, refused: Refused, request: Request | None, peer: bytes) -> str:
         """A refusal; gives the decision id that the answer carries and the log explains."""

@@ -17,22 +17,34 @@ from zope.interface import implementer
 from aegis_proxy.core.head import take_head
 from aegis_proxy.core.refusals import BAD_BODY, BAD_REQUEST, REQUEST_TIMEOUT, Refused, answer
 from aegis_proxy.core.request import START_LINE, Request, parse_request
-from aegis_proxy.shell.exchange import Exchange, Route
+from aegis_proxy.shell.exchange import Exchange, Judged, Route
 from aegis_proxy.shell.records import Records
-from aegis_proxy.shell.transport import TcpProtocol
-from aegis_proxy.shell.upstream import UpstreamPool
+from aegis_proxy.shell.transport import TcpProtocol, Transport
+from aegis_proxy.shell.tunnel import Kind, Opened, Tunnel
+from aegis_proxy.shell.upstream import Address, UpstreamConnection, UpstreamPool
 
 _HELD = 64 * 1024
 _DRAIN = 64 * 1024
 
 
 class Deadlines(NamedTuple):
-    """Seconds: for a whole request head, between requests, without progress in an exchange, and to drain a refusal."""
+    """Seconds: for a whole request head, between requests, without progress in an exchange, to drain a refusal, and
+    without progress in a tunnel.
+    """
 
     head: float = 10.0
     idle: float = 300.0
     exchange: float = 300.0
     drain: float = 1.0
+    tunnel: float = 3600.0
+
+
+class Connected(Interface):
+    """The connection that a request came on. `original` is where it was bound for before it was redirected."""
+
+    peer: bytes
+    original: Address | None
+    transport: Transport
 
 
 class Side(Interface):
@@ -47,18 +59,42 @@ class Side(Interface):
     @property
     def role_of(self) -> Callable[[bytes], int]: ...
 
-    def route(self, request: Request, connection: "ServerConnection") -> "Route | Deferred[Route]":
+    def route(self, request: Request, connection: Connected) -> "Route | Deferred[Route]":
         """Judges a request. Raises, or fails with, Refused."""
+
+
+class Accepted(Interface):
+    """A connection of a listener, in whatever state. `deadline` is when its patience ends, on the monotonic clock."""
+
+    @property
+    def deadline(self) -> float: ...
+
+    @property
+    def under_way(self) -> Judged | None:
+        """The request that goes on, or that a tunnel was opened for; None if there is none."""
+
+    def revoke(self, refused: Refused) -> None:
+        """Ends what is under way: it would be refused by now."""
+
+    def drain(self) -> None:
+        """Lets the connection end with what is under way."""
+
+    def out_of_patience(self) -> None:
+        """The deadline has passed."""
+
+    def cut(self) -> None:
+        """Ends it in the middle of whatever it does."""
 
 
 @implementer(IHalfCloseableProtocol)
 class ServerConnection(TcpProtocol):
-    """One client connection. `deadline` is when its patience ends, on the monotonic clock."""
+    """One client connection. `original` is where it was bound for before it was redirected, if it was."""
 
-    def __init__(self, server: "Server", peer: bytes) -> None:
+    def __init__(self, server: "Server", peer: bytes, original: Address | None = None) -> None:
         self._server = server
         self._side = server.side
         self.peer = peer
+        self.original = original
         self.deadline = server.clock() + server.deadlines.head
         self._buffer = b""
         self._began = 0.0  # when the first byte of the request came; 0.0 before it
@@ -198,6 +234,19 @@ class ServerConnection(TcpProtocol):
         if self._half_closed:
             self._ended()
 
+    def tunnel(self, head: bytes, upstream: UpstreamConnection, payload: bytes) -> None:
+        exchange, self._exchange = self._exchange, None
+        assert exchange is not None
+        self._server.connections.discard(self)
+        self.transport.unregisterProducer()
+        self.transport.write(head)
+        kind = Kind.UPGRADE if exchange.response else Kind.CONNECT
+        opened = Opened(kind, self.peer, exchange.began, exchange)
+        tunnel = self._server.open_tunnel(opened, self.transport, upstream)
+        tunnel.open(self._buffer, payload, client_finished=self._half_closed)
+        if self._server.draining:
+            tunnel.drain()
+
     def refuse(self, refused: Refused) -> None:
         """Answers a refusal; the connection stays open where its framing is known and the whole request was read."""
         exchange, self._exchange = self._exchange, None
@@ -232,6 +281,19 @@ class ServerConnection(TcpProtocol):
     def abort(self, why: str) -> None:
         self._server.records.aborted(self._side.direction, why)
         self._drop()
+
+    @property
+    def under_way(self) -> Exchange | None:
+        return self._exchange
+
+    def revoke(self, refused: Refused) -> None:
+        if self._exchange is not None and self._exchange.response is None:
+            self.refuse(refused)
+        else:
+            self.abort(f"refused by now: {refused.reason}")
+
+    def cut(self) -> None:
+        self.transport.abortConnection()
 
     def _drop(self) -> None:
         exchange, self._exchange = self._exchange, None
@@ -351,18 +413,43 @@ class Server(Factory):
     noisy = False
 
     def __init__(
-        self, side: Side, pool: UpstreamPool, records: Records, clock: Callable[[], float], deadlines: Deadlines
+        self,
+        side: Side,
+        pool: UpstreamPool,
+        records: Records,
+        clock: Callable[[], float],
+        deadlines: Deadlines,
     ) -> None:
         self.side = side
         self.pool = pool
         self.records = records
         self.clock = clock
         self.deadlines = deadlines
-        self.connections: set[ServerConnection] = set()
+        self.connections: set[Accepted] = set()
         self.draining = False
 
     def buildProtocol(self, addr: IAddress | None) -> ServerConnection:
-        return ServerConnection(self, str(getattr(addr, "host", "")).encode())
+        return self.connection(str(getattr(addr, "host", "")).encode())
+
+    def connection(self, peer: bytes, original: Address | None = None) -> ServerConnection:
+        return ServerConnection(self, peer, original)
+
+    def open_tunnel(self, opened: Opened, client: Transport, upstream: UpstreamConnection) -> Tunnel:
+        tunnel = Tunnel(self, opened, client, upstream)
+        self.connections.add(tunnel)
+        return tunnel
+
+    # --- what a tunnel asks for (tunnel.Host)
+
+    def moved(self, tunnel: Tunnel) -> None:
+        tunnel.deadline = self.clock() + self.deadlines.tunnel
+
+    def closing(self, tunnel: Tunnel) -> None:
+        tunnel.deadline = self.clock() + self.deadlines.drain
+
+    def ended(self, tunnel: Tunnel) -> None:
+        self.connections.discard(tunnel)
+        self.records.tunnelled(self.side.direction, tunnel, self.clock())
 
     def sweep(self) -> None:
         """Ends what has waited too long; called about once a second."""

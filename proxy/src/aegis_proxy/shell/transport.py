@@ -5,7 +5,7 @@ through the poll loop for each message. These try the socket first and queue onl
 the price of a request.
 """
 
-from socket import socket
+from socket import IPPROTO_IPV6, IPV6_V6ONLY, socket
 from typing import Any
 from typing import Protocol as Interface
 
@@ -81,6 +81,12 @@ class Transport(Interface):
 
     def getHandle(self) -> socket: ...
 
+    def getHost(self) -> Any:
+        """Our side: `host` and `port`."""
+
+    def getPeer(self) -> Any:
+        """The other side: `host` and `port`."""
+
 
 class TcpProtocol(Protocol):
     """A protocol on one of these transports."""
@@ -101,9 +107,21 @@ class _ImmediatePort(tcp.Port):
     transport = ImmediateServer
 
 
-def listen(reactor: IReactorTCP, host: str, port: int, factory: Factory, backlog: int = 1024) -> tcp.Port:
+class _ImmediateIPv6Port(_ImmediatePort):
+    """Leaves IPv4 to a listener on the same port."""
+
+    def createInternetSocket(self) -> socket:
+        created: socket = super().createInternetSocket()  # type: ignore[no-untyped-call]  # Twisted types only its interfaces
+        created.setsockopt(IPPROTO_IPV6, IPV6_V6ONLY, 1)
+        return created
+
+
+def listen(
+    reactor: IReactorTCP, host: str, port: int, factory: Factory, backlog: int = 1024, *, ipv6_only: bool = False
+) -> tcp.Port:
     """Listens on an IP address. Raises twisted.internet.error.CannotListenError."""
-    listening = _ImmediatePort(port, factory, backlog, host, reactor)
+    make = _ImmediateIPv6Port if ipv6_only else _ImmediatePort
+    listening = make(port, factory, backlog, host, reactor)
     listening.startListening()
     return listening
 

@@ -17,7 +17,7 @@ from aegis_proxy.core.head import take_head
 from aegis_proxy.core.refusals import UPSTREAM_BROKEN, UPSTREAM_UNREACHABLE, Refused
 from aegis_proxy.core.request import Body
 from aegis_proxy.core.response import STATUS_LINE, Response, parse_response
-from aegis_proxy.shell.transport import TcpProtocol, connect
+from aegis_proxy.shell.transport import TcpProtocol, Transport, connect
 
 Address = tuple[str, int]
 
@@ -35,6 +35,9 @@ class Exchange(Interface):
 
     def more(self, payload: bytes, done: bool) -> None: ...
 
+    def switch(self, response: Response, payload: bytes) -> None:
+        """The upgrade that was asked for, with what came behind it: from now on the connection is the exchange's."""
+
     def broken(self, refused: Refused, unanswered: bool) -> None:
         """The exchange cannot be finished. `unanswered`: an idle connection was lost before it gave any byte."""
 
@@ -50,9 +53,11 @@ class UpstreamConnection(TcpProtocol):
         self._pool = pool
         self._made = made
         self.address = address
+        self.endpoint: Address | None = None  # our side of it
         self.reused = False
         self._exchange: Exchange | None = None
         self._method = b""
+        self._upgrade = b""
         self._buffer = b""
         self._interim = 0
         self._keep_alive = False
@@ -64,10 +69,11 @@ class UpstreamConnection(TcpProtocol):
         self.transport.registerProducer(self, True)
         self._made.callback(self)
 
-    def start(self, exchange: Exchange, method: bytes, head: bytes) -> None:
-        """Sends a request's head; its body follows through `send`."""
+    def start(self, exchange: Exchange, method: bytes, head: bytes, upgrade: bytes = b"") -> None:
+        """Sends a request's head; its body follows through `send`. `upgrade` is the protocol it asks to switch to."""
         self._exchange = exchange
         self._method = method
+        self._upgrade = upgrade
         self._decoder = None
         self._interim = 0
         self.transport.write(head)
@@ -93,6 +99,17 @@ class UpstreamConnection(TcpProtocol):
             self._pool.keep(self)
         else:
             self.abandon()
+
+    def hand_over(self) -> Transport:
+        """Gives the transport to another protocol, which calls `gone` when it is lost."""
+        self._exchange = None
+        self.transport.unregisterProducer()
+        if self._paused:
+            self.resume_receiving()
+        return self.transport
+
+    def gone(self) -> None:
+        self._pool.forget(self)
 
     def abandon(self) -> None:
         """Drops the connection, in the middle of whatever it does."""
@@ -136,12 +153,15 @@ class UpstreamConnection(TcpProtocol):
                 self._buffer = data
                 return
             block, rest = split
-            response = parse_response(block, self._method)
+            response = parse_response(block, self._method, self._upgrade)
             if response.status >= 200:
                 break
+            if response.status == 101:
+                exchange.switch(response, rest)
+                return
             self._interim += 1
-            if response.status == 101 or self._interim > _MAX_INTERIM:
-                raise Refused(UPSTREAM_BROKEN, "an upgrade nobody asked for, or more than 8 interim responses")
+            if self._interim > _MAX_INTERIM:
+                raise Refused(UPSTREAM_BROKEN, f"more than {_MAX_INTERIM} interim responses")
             exchange.interim(response)
             data = rest
         if len(rest) == response.length and response.body is Body.LENGTH:  # the usual answer: all of it at once
@@ -191,6 +211,7 @@ class UpstreamPool:
         self._connect_timeout = connect_timeout
         self._limit = idle
         self._idle: dict[Address, deque[UpstreamConnection]] = {}
+        self._endpoints: set[Address | None] = set()
 
     def take(self, address: Address) -> UpstreamConnection | None:
         idle = self._idle.get(address)
@@ -200,7 +221,17 @@ class UpstreamPool:
         """A new connection; fails with Refused."""
         made: Deferred[UpstreamConnection] = Deferred(lambda _: connector.disconnect())
         connector = connect(self.reactor, address, _Connecting(self, address, made), self._connect_timeout)
-        return made
+        return made.addCallback(self._remember)
+
+    def _remember(self, connection: UpstreamConnection) -> UpstreamConnection:
+        here = connection.transport.getHost()
+        connection.endpoint = here.host, here.port
+        self._endpoints.add(connection.endpoint)
+        return connection
+
+    def made(self, endpoint: Address) -> bool:
+        """Whether this is our side of a connection of this pool: what comes from there has gone round in a circle."""
+        return endpoint in self._endpoints
 
     def keep(self, connection: UpstreamConnection) -> None:
         idle = self._idle.get(connection.address)
@@ -211,6 +242,7 @@ class UpstreamPool:
             idle.popleft().abandon()
 
     def forget(self, connection: UpstreamConnection) -> None:
+        self._endpoints.discard(connection.endpoint)
         idle = self._idle.get(connection.address)
         if idle and connection in idle:
             idle.remove(connection)
