@@ -12,10 +12,11 @@ from twisted.python.failure import Failure
 from aegis_proxy.core.fields import ingress_role
 from aegis_proxy.core.refusals import Refused
 from aegis_proxy.core.request import Request
+from aegis_proxy.settings import UpstreamProtocol
 from aegis_proxy.shell.exchange import Route
 from aegis_proxy.shell.metrics import Metrics
 from aegis_proxy.shell.records import Records
-from aegis_proxy.shell.server import Deadlines, Server, ServerConnection
+from aegis_proxy.shell.server import Connected, Deadlines, Server, ServerConnection
 from aegis_proxy.shell.upstream import Address, UpstreamConnection, UpstreamPool
 from support.proxy_log import ReadableLog
 
@@ -67,7 +68,8 @@ class MemoryTransport:
         def close() -> None:
             self._closing = None
             self.write_closed = True
-            self.protocol.writeConnectionLost()
+            if hasattr(self.protocol, "writeConnectionLost"):
+                self.protocol.writeConnectionLost()
 
         self._when_written(close)
 
@@ -142,11 +144,12 @@ class SideInMemory:
     def __init__(self) -> None:
         self.asked: list[Request] = []
         self.answers: list[Refused | Route | Deferred[Route]] = []
+        self.make: Callable[[Request], Route] = route
 
-    def route(self, request: Request, connection: ServerConnection) -> "Route | Deferred[Route]":
+    def route(self, request: Request, connection: Connected) -> "Route | Deferred[Route]":
         self.asked.append(request)
         if not self.answers:
-            return route(request)
+            return self.make(request)
         answer = self.answers.pop(0)
         if isinstance(answer, Refused):
             raise answer
@@ -169,6 +172,17 @@ class HttpInMemory:
         self.metrics = Metrics()
         records = Records(log.log, self.metrics, access=True)
         self.server = Server(self.side, self.pool, records, self.clock.seconds, Deadlines())
+
+    def http1_upstreams(self) -> None:
+        """All apps are known to speak HTTP/1.1 alone."""
+        self.server = Server(
+            self.side,
+            self.pool,
+            self.server.records,
+            self.clock.seconds,
+            Deadlines(),
+            UpstreamProtocol.HTTP1,
+        )
 
     def connect(self) -> tuple[ServerConnection, MemoryTransport]:
         connection = self.server.buildProtocol(None)

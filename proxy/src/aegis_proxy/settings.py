@@ -33,6 +33,14 @@ class Redirect(Enum):
     IPTABLES = "iptables"
 
 
+class UpstreamProtocol(Enum):
+    """What the app speaks to requests that come by HTTP/2: found out, or said."""
+
+    AUTO = "auto"
+    HTTP1 = "http1"
+    H2C = "h2c"
+
+
 class LogLevel(Enum):
     DEBUG = "debug"
     INFO = "info"
@@ -69,6 +77,7 @@ class Settings:
     ingress_hosts: tuple[str, ...] = ()
     ingress_listen: HostPort | None = HostPort("0.0.0.0", 3127)  # noqa: S104  # the pod's callers come from anywhere
     ingress_upstream: HostPort | None = None
+    ingress_protocol: UpstreamProtocol = UpstreamProtocol.AUTO
     egress_listen: HostPort | None = HostPort("127.0.0.1", 3128)
     admin_listen: HostPort | None = HostPort("0.0.0.0", 3129)  # noqa: S104  # the kubelet and Prometheus come from outside
     redirect: Redirect = Redirect.NONE
@@ -204,6 +213,12 @@ _FLAGS = (
     _Flag("ingress-hosts", "HOST[,HOST]", "accept tokens for these Service names only", _hosts),
     _Flag("ingress-listen", "HOST:PORT", "where callers connect (default 0.0.0.0:3127; empty: off)", _listen),
     _Flag("ingress-upstream", "HOST:PORT", "the app (default: 127.0.0.1, original destination's port)", _upstream),
+    _Flag(
+        "ingress-protocol",
+        "PROTOCOL",
+        "what HTTP/2 callers' requests go on by: auto (default: h2c if the app speaks it), http1 or h2c",
+        _one_of(UpstreamProtocol),
+    ),
     _Flag("egress-listen", "HOST:PORT", "where the app connects (default 127.0.0.1:3128; empty: off)", _listen),
     _Flag("admin-listen", "HOST:PORT", "health, readiness, metrics (default 0.0.0.0:3129; empty: off)", _listen),
     _Flag("redirect", "MODE", "how traffic gets here: none (default) or iptables", _one_of(Redirect)),

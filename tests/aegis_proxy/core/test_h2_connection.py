@@ -1,3 +1,5 @@
+from collections.abc import Callable
+
 import hpack
 import pytest
 from h2.config import H2Configuration
@@ -363,7 +365,7 @@ FLOODS = {
 
 
 @pytest.mark.parametrize("flood", FLOODS.values(), ids=FLOODS)
-def test_floods_are_ended(flood: "type[bytes]") -> None:
+def test_floods_are_ended(flood: Callable[[int], bytes]) -> None:
     """Work for nothing is done for a while, then the connection ends with ENHANCE_YOUR_CALM."""
     connection = wire.server()
     data = b"".join(flood(number) for number in range(1, 4003, 2))

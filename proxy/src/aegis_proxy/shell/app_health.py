@@ -3,6 +3,8 @@
 Kubelets carry no token; without this, a pod under default deny would never be ready.
 """
 
+from typing import Protocol as Interface
+
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress, IConnector
 from twisted.internet.protocol import ClientFactory, connectionDone
@@ -22,6 +24,14 @@ def _request(probe: Probe) -> bytes:
     lines += [] if "host" in names else [f"Host: 127.0.0.1:{probe.port}"]
     lines += [f"{name}: {value}" for name, value in probe.headers]
     return "\r\n".join([*lines, "Connection: close", "", ""]).encode("latin-1")
+
+
+class _Asked(Interface):
+    """A probe under way; `end` fires `status`, once."""
+
+    status: Deferred[int]
+
+    def end(self, status: int) -> None: ...
 
 
 class _Asking:
@@ -69,9 +79,9 @@ class _Asking:
 async def ask_app(pool: UpstreamPool, probe: Probe, patience: float) -> int:
     """The status with which the app answers a probe; 502 where it does not answer, 504 after `patience` seconds.
 
-    TCP and gRPC probes ask whether the app accepts a connection: 200.
+    TCP probes ask whether the app accepts a connection: 200. gRPC probes get 503 for whatever is not SERVING.
     """
-    asking: _Asking | _TlsAsking
+    asking: _Asked
     if probe.scheme is Scheme.HTTPS:
         from twisted.internet.ssl import CertificateOptions  # only apps that speak TLS make the sidecar load it
 
@@ -83,11 +93,17 @@ async def ask_app(pool: UpstreamPool, probe: Probe, patience: float) -> int:
             upstream = await pool.connect(("127.0.0.1", probe.port))
         except Refused:
             return 502
-        if probe.scheme is not Scheme.HTTP:
+        if probe.scheme is Scheme.TCP:
             upstream.abandon()
             return 200
-        asking = _Asking()
-        asking.start(upstream, probe)
+        if probe.scheme is Scheme.GRPC:
+            from aegis_proxy.shell.grpc_health import GrpcAsking  # only apps that speak gRPC make the sidecar load it
+
+            asking = called = GrpcAsking(pool.reactor.seconds)
+            called.start(upstream, probe)
+        else:
+            asking = plain = _Asking()
+            plain.start(upstream, probe)
     ending = pool.reactor.callLater(patience, asking.end, 504)
     status = await asking.status
     if ending.active():

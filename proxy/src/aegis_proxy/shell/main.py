@@ -14,7 +14,7 @@ from twisted.internet.task import LoopingCall
 from twisted.internet.tcp import Port
 from twisted.logger import globalLogBeginner
 
-from aegis_proxy.settings import HostPort, Redirect, Settings, SettingsError
+from aegis_proxy.settings import HostPort, Redirect, Settings, SettingsError, UpstreamProtocol
 from aegis_proxy.shell.admin import Admin, Answer, Page, as_json, text
 from aegis_proxy.shell.app_health import ask_app
 from aegis_proxy.shell.control import Control
@@ -98,7 +98,8 @@ class Proxy:
     def _serve(self, where: HostPort, side: IngressSide | EgressSide, flag: str) -> str:
         settings = self._settings
         deadlines = Deadlines(tunnel=settings.tunnel_idle)
-        server = Server(side, self._pool, self._records, time.monotonic, deadlines)
+        protocol = settings.ingress_protocol if isinstance(side, IngressSide) else UpstreamProtocol.AUTO
+        server = Server(side, self._pool, self._records, time.monotonic, deadlines, protocol)
         self._servers.append(server)
         review = Review(side, server, self._records, time.monotonic, settings.stream_grace)
         self._reviews.append(review)
@@ -155,7 +156,7 @@ class Proxy:
             yield f"aegis_{name}", "gauge", _GAUGES[name], [({}, value)]
         yield "aegis_log_lines_dropped_total", "counter", "Lines that nobody read in time.", [({}, self._log.dropped)]
         connections = [({"direction": server.side.direction}, len(server.connections)) for server in self._servers]
-        yield "aegis_connections", "gauge", "Open client connections.", connections
+        yield "aegis_connections", "gauge", "Open client connections, and streams of HTTP/2 ones.", connections
 
     def _ready(self) -> Page:
         missing = self._control.missing()

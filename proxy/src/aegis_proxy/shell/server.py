@@ -5,7 +5,8 @@ What judges is a `Side` (`ingress` or `egress`): it turns a request into a `Rout
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple
 from typing import Protocol as Interface
 
 from twisted.internet.defer import Deferred
@@ -14,14 +15,19 @@ from twisted.internet.protocol import Factory, connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from aegis_proxy.core.h2_frames import PREFACE
 from aegis_proxy.core.head import take_head
-from aegis_proxy.core.refusals import BAD_BODY, BAD_REQUEST, REQUEST_TIMEOUT, Refused, answer
+from aegis_proxy.core.refusals import BAD_BODY, BAD_REQUEST, BAD_VERSION, REQUEST_TIMEOUT, Refused, answer
 from aegis_proxy.core.request import START_LINE, Request, parse_request
+from aegis_proxy.settings import UpstreamProtocol
 from aegis_proxy.shell.exchange import Exchange, Judged, Route
 from aegis_proxy.shell.records import Records
 from aegis_proxy.shell.transport import TcpProtocol, Transport
 from aegis_proxy.shell.tunnel import Kind, Opened, Tunnel
 from aegis_proxy.shell.upstream import Address, UpstreamConnection, UpstreamPool
+
+if TYPE_CHECKING:
+    from aegis_proxy.shell.upstreams import Upstreams
 
 _HELD = 64 * 1024
 _DRAIN = 64 * 1024
@@ -99,6 +105,7 @@ class ServerConnection(TcpProtocol):
         self._buffer = b""
         self._began = 0.0  # when the first byte of the request came; 0.0 before it
         self._exchange: Exchange | None = None
+        self._first = True  # nothing has come yet: HTTP/2 may begin
         self._taking = False
         self._paused = False
         self._full = False  # the client does not read what was written to it
@@ -146,6 +153,7 @@ class ServerConnection(TcpProtocol):
                 self.deadline = self._began + self._server.deadlines.head
                 if data[:1] == b"\r":  # RFC 9112 section 2.2: one empty line before a request is ignored
                     data = data.removeprefix(b"\r\n")
+                    self._first = False
                     continue
             try:
                 split = take_head(data, START_LINE)
@@ -154,7 +162,8 @@ class ServerConnection(TcpProtocol):
                 request = parse_request(split[0], self._side.role_of, canonical=self._side.canonical)
             except Refused as refused:
                 self._taking = False
-                self.refuse(refused)
+                if refused.refusal is not BAD_VERSION or not self._begins_http2(data):
+                    self.refuse(refused)
                 return
             self._buffer = split[1]
             self._begin(request)
@@ -163,7 +172,22 @@ class ServerConnection(TcpProtocol):
         if data and not self._closing:
             self._hold(data)
 
+    def _begins_http2(self, data: bytes) -> bool:
+        """Whether these bytes are the preface of HTTP/2, or begin it; a whole one hands the connection over."""
+        if not self._first or not (data.startswith(PREFACE) or PREFACE.startswith(data)):
+            return False
+        if len(data) < len(PREFACE):
+            self._hold(data)
+        else:
+            from aegis_proxy.shell.h2_server import H2ServerConnection  # who only speaks HTTP/1.1 never loads it
+
+            self._server.connections.discard(self)
+            connection = H2ServerConnection(self._server, self.peer, self.original)
+            connection.take_over(self.transport, data[len(PREFACE) :])
+        return True
+
     def _begin(self, request: Request) -> None:
+        self._first = False
         exchange = Exchange(self, self._server.pool, request, self._began)
         exchange.last = exchange.last or self._server.draining
         self._exchange = exchange
@@ -419,6 +443,7 @@ class Server(Factory):
         records: Records,
         clock: Callable[[], float],
         deadlines: Deadlines,
+        protocol: UpstreamProtocol = UpstreamProtocol.AUTO,
     ) -> None:
         self.side = side
         self.pool = pool
@@ -427,6 +452,7 @@ class Server(Factory):
         self.deadlines = deadlines
         self.connections: set[Accepted] = set()
         self.draining = False
+        self._protocol = protocol
 
     def buildProtocol(self, addr: IAddress | None) -> ServerConnection:
         return self.connection(str(getattr(addr, "host", "")).encode())
@@ -438,6 +464,13 @@ class Server(Factory):
         tunnel = Tunnel(self, opened, client, upstream)
         self.connections.add(tunnel)
         return tunnel
+
+    @cached_property
+    def upstreams(self) -> "Upstreams":
+        """For requests that come by HTTP/2."""
+        from aegis_proxy.shell.upstreams import Upstreams  # who only speaks HTTP/1.1 never loads it
+
+        return Upstreams(self.pool, self.clock, self._protocol)
 
     # --- what a tunnel asks for (tunnel.Host)
 
@@ -456,6 +489,8 @@ class Server(Factory):
         now = self.clock()
         for connection in [each for each in self.connections if each.deadline < now]:
             connection.out_of_patience()
+        if "upstreams" in self.__dict__:
+            self.upstreams.sweep()
 
     def drain(self) -> None:
         """Lets no connection outlive its present exchange."""

@@ -1,0 +1,330 @@
+"""One stream of a client's connection: a request and its response, as they stream through.
+
+Streams are judged one by one. Each stands for itself among the connections of its server (server.Accepted), so it has
+its own deadline, and is judged again on its own.
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
+
+from aegis_proxy.core import grpc, h2_fields
+from aegis_proxy.core import h2_frames as h2
+from aegis_proxy.core.h2_events import Fields
+from aegis_proxy.core.h2_fields import Malformed
+from aegis_proxy.core.h2_request import BodyCount, body_count, parse_h2_request
+from aegis_proxy.core.refusals import REQUEST_TIMEOUT, UPSTREAM_TIMEOUT, Refused, answer
+from aegis_proxy.core.request import Body, Request
+from aegis_proxy.core.response import Response
+from aegis_proxy.shell.calls import Call, UpstreamReset
+from aegis_proxy.shell.exchange import Route
+
+if TYPE_CHECKING:
+    from aegis_proxy.shell.h2_server import H2ServerConnection
+
+T = TypeVar("T")
+
+# As in HTTP/1.1 (exchange.py): may be sent again when upstream has not looked at it.
+_IDEMPOTENT = frozenset({b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE"})
+
+
+class StreamExchange:
+    """`complete`: the client has sent its whole request."""
+
+    def __init__(self, connection: "H2ServerConnection", number: int, began: float) -> None:
+        self._connection = connection
+        self._server = connection.server
+        self._number = number
+        self._grpc = False
+        self._complete = False
+        self._count = BodyCount(None)
+        self._held: list[bytes] = []
+        self._unacknowledged = 0
+        self._paused = False
+        self._refused = False
+        self._call: Call | None = None
+        self._waiting: Deferred[Any] | None = None
+        self.began = began
+        self.deadline = began + self._server.deadlines.exchange
+        self._request: Request | None = None
+        self.route: Route | None = None
+        self.response: Response | None = None
+        self.sent_bytes = 0
+
+    @property
+    def request(self) -> Request:
+        assert self._request is not None
+        return self._request
+
+    # --- from the client (h2_link.StreamUser)
+
+    def begin(self, fields: Fields, ended: bool) -> None:
+        side = self._server.side
+        self._complete = ended
+        self._grpc = grpc.is_grpc(b"%b:%b" % pair for pair in fields)
+        try:
+            request = parse_h2_request(fields, side.role_of, canonical=side.canonical, ended=ended)
+            self._request = request
+            self._count = body_count(request)
+            route = side.route(request, self._connection)
+        except Refused as refused:
+            self.refuse(refused)
+            return
+        if isinstance(route, Route):
+            self._go(route)
+        else:
+            self._wait(route, self._go)
+
+    def data(self, payload: bytes, size: int, ended: bool) -> None:
+        self.progress()
+        self._complete = ended
+        if self._refused:
+            self._connection.acknowledge(self._number, size)
+            return
+        try:
+            self._count.add(len(payload), ended)
+        except Malformed as malformed:
+            self.refuse(malformed)
+            return
+        if self._call is None:
+            self._held.append(payload)
+            self._unacknowledged += size
+        elif self._paused:
+            self._unacknowledged += size
+            self._call.send(payload, ended=ended)
+        else:
+            self._connection.acknowledge(self._number, size)
+            self._call.send(payload, ended=ended)
+
+    def end_with(self, fields: Fields) -> None:
+        """Trailers: they end the request and are not passed on."""
+        try:
+            h2_fields.trailers(fields, self._server.side.role_of)
+        except Malformed as malformed:
+            self.refuse(malformed)
+            return
+        self.data(b"", 0, True)
+
+    def reset(self, code: int, ours: bool) -> None:
+        self.lost(f"the stream was reset by {'us' if ours else 'the client'}, error {code}")
+
+    def lost(self, why: str) -> None:
+        self._abandon()
+        self._end()
+        if not self._refused:
+            self._server.records.aborted(self._server.side.direction, why)
+
+    def progress(self) -> None:
+        self.deadline = self._server.clock() + self._server.deadlines.exchange
+
+    # --- on to upstream
+
+    def _go(self, route: Route) -> None:
+        self.route = route
+        self._connect()
+
+    def _connect(self) -> None:
+        assert self.route is not None
+        call = self._server.upstreams.call(self.route.address)
+        if isinstance(call, Deferred):
+            self._wait(call, self._start)
+        else:
+            self._start(call)
+
+    def _wait(self, waiting: "Deferred[T]", then: Callable[[T], None]) -> None:
+        def go_on(result: T) -> None:
+            self._waiting = None
+            with self._connection.batch:
+                then(result)
+
+        def fail(failure: Failure) -> None:
+            if self._waiting is not waiting:  # abandoned
+                return
+            self._waiting = None
+            if isinstance(failure.value, Refused):
+                self.refuse(failure.value)
+            else:
+                self._fail(failure)
+
+        self._waiting = waiting
+        waiting.addCallbacks(go_on, fail)
+        waiting.addErrback(self._fail)
+
+    def _fail(self, failure: Failure) -> None:
+        """A defect of ours: nothing sensible can be answered."""
+        self._server.records.defect(failure)
+        self._abandon()
+        self._reset(h2.INTERNAL_ERROR)
+
+    def _start(self, call: Call) -> None:
+        assert self.route is not None
+        self._call = call
+        held, self._held = b"".join(self._held), []
+        call.start(self, self.request, self.route.head, ended=self._complete and not held)
+        if held and self._call is call:
+            call.send(held, ended=self._complete)
+        if not self._paused:
+            self.resume_sending()
+
+    def pause_sending(self) -> None:
+        self._paused = True
+
+    def resume_sending(self) -> None:
+        self._paused = False
+        size, self._unacknowledged = self._unacknowledged, 0
+        if size:
+            self._connection.acknowledge(self._number, size)
+
+    # --- from upstream (calls.Caller)
+
+    def interim(self, response: Response) -> None:
+        fields = h2_fields.of_response(response.status, response.fields)
+        self._connection.send_headers(self._number, fields, ended=False)
+
+    def switch(self, response: Response, payload: bytes) -> None:
+        """HTTP/2 knows no upgrade, so none was asked for (RFC 9113 section 8.6)."""
+        self._abandon()
+        self.broken(UpstreamReset(h2.PROTOCOL_ERROR), False)
+
+    def respond(self, response: Response, payload: bytes, done: bool) -> None:
+        self.progress()
+        self.response = response
+        fields = h2_fields.of_response(response.status, response.fields)
+        with self._connection.batch:
+            if done and not payload:
+                self._release()
+                self._connection.send_headers(self._number, fields, ended=True)
+            else:
+                self._connection.send_headers(self._number, fields, ended=False)
+                self._pass(payload, done)
+
+    def more(self, payload: bytes, done: bool) -> None:
+        self.progress()
+        with self._connection.batch:
+            self._pass(payload, done)
+
+    def _pass(self, payload: bytes, done: bool) -> None:
+        self.sent_bytes += len(payload)
+        if done:
+            self._release()
+        if (payload or done) and not self._connection.send_data(self._number, payload, ended=done) and self._call:
+            self._call.pause_receiving()
+
+    def trailers(self, fields: Fields) -> None:
+        assert self.response is not None
+        self._release()
+        with self._connection.batch:
+            if grpc.is_grpc(self.response.fields):
+                self._connection.send_trailers(self._number, fields)
+            else:
+                self._connection.send_data(self._number, b"", ended=True)
+
+    def _release(self) -> None:
+        call, self._call = self._call, None
+        if call is not None:
+            call.release(complete=self._complete)
+
+    def broken(self, refused: Refused, unanswered: bool) -> None:
+        self._call = None
+        request = self.request
+        if unanswered and request.method in _IDEMPOTENT and request.body is Body.NONE:
+            self._connect()
+        elif isinstance(refused, UpstreamReset) and (self._grpc or self.response is not None):
+            self._abort(refused.detail, refused.code)
+        elif self.response is None:
+            self.refuse(refused)
+        else:
+            self._abort(refused.detail, h2.INTERNAL_ERROR)
+
+    # --- how it ends
+
+    def drained(self) -> None:
+        if self._call is not None:
+            self._call.resume_receiving()
+
+    def sent(self) -> None:
+        """All of the response is out; a client that still sends its request may stop (RFC 9113 section 8.1)."""
+        if not self._refused:
+            self._server.records.answered(
+                self._server.side.direction, self, self._connection.peer, self._server.clock()
+            )
+        if self._complete:
+            self._end()
+        else:
+            self._reset(h2.NO_ERROR)
+
+    def refuse(self, refused: Refused) -> None:
+        """Before the response has begun; a malformed request, at any time, is one that is no request."""
+        self._abandon()
+        self._refused = True
+        records, number = self._server.records, self._number
+        decision = records.refused(self._server.side.direction, refused, self._request, self._connection.peer)
+        with self._connection.batch:
+            if isinstance(refused, Malformed):
+                self._reset(h2.PROTOCOL_ERROR)
+            elif self._grpc:
+                self._connection.send_headers(number, grpc.refusal_fields(refused.refusal, decision), ended=True)
+            else:
+                head, _, body = answer(refused.refusal, decision, close=False).partition(b"\r\n\r\n")
+                fields = h2_fields.of_response(refused.refusal.status, head.split(b"\r\n")[1:])
+                no_body = self._request is not None and self._request.method == b"HEAD"
+                self._connection.send_headers(number, fields, ended=no_body)
+                if not no_body:
+                    self._connection.send_data(number, body, ended=True)
+
+    def _abort(self, why: str, code: int) -> None:
+        """The response has begun: only a reset can tell that the rest will not come."""
+        self._abandon()
+        self._server.records.aborted(self._server.side.direction, why)
+        self._reset(code)
+
+    def _reset(self, code: int) -> None:
+        self._connection.reset(self._number, code)
+        self._end()
+
+    def _end(self) -> None:
+        self._connection.finished(self._number, self)
+
+    def _abandon(self) -> None:
+        call, self._call = self._call, None
+        waiting, self._waiting = self._waiting, None
+        if call is not None:
+            call.abandon()
+        if waiting is not None:
+            waiting.cancel()
+
+    # --- what a server asks of each of its connections (server.Accepted)
+
+    @property
+    def under_way(self) -> "StreamExchange | None":
+        return None if self._refused or self._request is None else self
+
+    def revoke(self, refused: Refused) -> None:
+        if self.response is None:
+            self.refuse(refused)
+        elif self._grpc and self._call is not None:
+            self._abandon()
+            self._server.records.aborted(self._server.side.direction, f"refused by now: {refused.reason}")
+            self._refused = True
+            self._connection.send_trailers(self._number, grpc.refusal_fields(refused.refusal, "revoked")[2:])
+        else:
+            self._abort(f"refused by now: {refused.reason}", h2.CANCEL)
+
+    def drain(self) -> None:
+        """It may end as it would."""
+
+    def cut(self) -> None:
+        """Its connection is cut."""
+
+    def out_of_patience(self) -> None:
+        """No byte moved for too long, in either direction."""
+        waits_for_client = self._call is not None and not self._complete
+        self._abandon()
+        if self.response is not None or self._refused:
+            self._abort("no progress within the deadline", h2.CANCEL)
+        elif waits_for_client:
+            self.refuse(Refused(REQUEST_TIMEOUT, "no whole request body within the deadline"))
+        else:
+            self.refuse(Refused(UPSTREAM_TIMEOUT, "no response within the deadline"))
