@@ -20,8 +20,8 @@ class Mesh:
     proxy: ProxyProcess
     origin: RecordingOrigin
 
-    def client(self, **how: int) -> RawClient:
-        return RawClient(self.proxy.ingress, **how)
+    def client(self, receive_buffer: int = 0) -> RawClient:
+        return RawClient(self.proxy.ingress, receive_buffer)
 
     def ask(self, data: bytes, *, one_by_one: bool = False) -> list[Answer]:
         """All answers to these bytes, up to a clean end of the connection."""

@@ -31,13 +31,13 @@ class Answer:
 class RawClient:
     """One connection to 127.0.0.1. Every wait ends after `PATIENCE` seconds with a TimeoutError."""
 
-    def __init__(self, port: int, receive_buffer: int = 0) -> None:
-        self.socket = socket.socket()
+    def __init__(self, port: int, receive_buffer: int = 0, host: str = "127.0.0.1") -> None:
+        self.socket = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
         self.socket.settimeout(PATIENCE)
         if receive_buffer:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         try:
-            self.socket.connect(("127.0.0.1", port))
+            self.socket.connect((host, port))
         except OSError:
             self.socket.close()
             raise

@@ -116,9 +116,10 @@ class EgressSide:
         """On to where the app was going; with a token only if that is an address of the host the request names."""
         audience = goal.audience
         if audience:
-            found = self._resolver.addresses(goal.host)
+            fixed = self._resolver.fixed(goal.host, goal.port)
+            found = self._resolver.addresses(goal.host) if fixed is None else ()
             known = found if isinstance(found, tuple) else await found
-            if original not in [(address, goal.port) for address in known]:
+            if original not in [fixed, *((address, goal.port) for address in known)]:
                 audience = ""
         token = self._token(audience)
         return self._route(request, token if isinstance(token, bytes) else await token, original)
