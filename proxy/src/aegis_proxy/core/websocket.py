@@ -26,32 +26,20 @@ class Frames:
         return not self._left and not self._head
 
     def feed(self, data: bytes) -> None:
-        position, size = 0, len(data)
-        while position < size:
-            if self._left:
-                step = min(self._left, size - position)
-                self._left -= step
-                position += step
-                continue
-            need = _head_size(self._head)
-            take = data[position : position + need - len(self._head)]
-            self._head += take
-            position += len(take)
-            if len(self._head) == need and _head_size(self._head) == need:
-                self._left = _payload_size(self._head)
-                self._head = b""
-
-
-def _head_size(head: bytes) -> int:
-    """How many bytes the head has that begins so; 2 while only they can tell."""
-    if len(head) < 2:
-        return 2
-    return 2 + _LENGTHS.get(head[1] & 0x7F, 0) + (4 if head[1] & _MASKED else 0)
-
-
-def _payload_size(head: bytes) -> int:
-    short = head[1] & 0x7F
-    return int.from_bytes(head[2 : 2 + _LENGTHS[short]], "big") if short in _LENGTHS else short
+        data = self._head + data if self._head else data
+        position, size = self._left, len(data)
+        while size - position >= 2:
+            second = data[position + 1]
+            length = second & 0x7F
+            start = position + 2
+            if length in _LENGTHS:
+                start += _LENGTHS[length]
+                if start > size:
+                    break
+                length = int.from_bytes(data[position + 2 : start], "big")
+            position = start + length + (4 if second & _MASKED else 0)
+        self._left = max(position - size, 0)
+        self._head = data[position:]
 
 
 def close_frame(code: int, mask: bytes = b"") -> bytes:
