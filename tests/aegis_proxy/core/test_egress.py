@@ -6,7 +6,14 @@ from hypothesis import strategies as st
 from aegis_api.hosts import HostPattern
 from aegis_api.identity import Identity
 from aegis_api.metadata import Metadata
-from aegis_proxy.core.egress import Destination, destination, forbidden, head_for_upstream, parse_connect_to
+from aegis_proxy.core.egress import (
+    Destination,
+    destination,
+    forbidden,
+    head_for_upstream,
+    parse_connect_to,
+    to_connect,
+)
 from aegis_proxy.core.fields import egress_role
 from aegis_proxy.core.refusals import NO_EGRESS_TOKEN, Refused
 from aegis_proxy.core.request import Request, parse_request
@@ -224,3 +231,39 @@ def test_any_text_is_read_or_refused(text: str) -> None:
     except ValueError:
         return
     assert all(host == host.lower() for host, _ in known)
+
+
+def connects(authority: bytes, *lines: bytes) -> Destination:
+    request = to(authority, *lines, target=authority, method=b"CONNECT")
+    return to_connect(request, frozenset({443, 8443}), "shop")
+
+
+@pytest.mark.parametrize(
+    ("authority", "goal"),
+    [
+        (b"example.org:443", ("example.org", 443)),
+        (b"orders:8443", ("orders.shop.svc", 8443)),
+        (b"10.0.0.1:443", ("10.0.0.1", 443)),
+        (b"[2001:db8::1]:443", ("2001:db8::1", 443)),
+    ],
+)
+def test_connect_leads_to_listed_ports_without_a_token(authority: bytes, goal: tuple[str, int]) -> None:
+    """Whatever the host is: what travels there is not ours to sign."""
+    assert connects(authority) == Destination(*goal, "")
+
+
+@pytest.mark.parametrize(
+    ("authority", "lines", "code"),
+    [
+        (b"example.org:22", [], "forbidden_destination"),
+        (b"example.org:80", [], "forbidden_destination"),
+        (b"a..b:443", [], "bad_host"),
+        (b"example.org:443", [b"Content-Length: 3"], "bad_framing"),
+        (b"example.org:443", [b"Transfer-Encoding: chunked"], "bad_framing"),
+    ],
+)
+def test_m04_any_other_connect_is_refused(authority: bytes, lines: list[bytes], code: str) -> None:
+    """Another port, no host, or a body, of which nobody knows where the tunnel begins."""
+    with pytest.raises(Refused) as refused:
+        connects(authority, *lines)
+    assert refused.value.refusal.code == code

@@ -60,7 +60,7 @@ def side(
 ) -> EgressSide:
     control: Any = SimpleNamespace(snapshot=snapshot, tokens=tokens)
     resolver: Any = names or Names(orders_shop_svc="10.0.0.1", attacker_example="1.2.3.4")
-    return EgressSide(control, resolver, "shop", OWN, lambda _: original)
+    return EgressSide(control, resolver, "shop", OWN, lambda _: original, frozenset({443}))
 
 
 def asked(host: bytes, *lines: bytes) -> Request:
@@ -216,3 +216,60 @@ def test_e02_without_a_token_no_name_is_looked_up() -> None:
     """The connection goes on to where it was going."""
     route = result(side(Snapshot(1), None, Names(), ("1.2.3.4", 80)).route(asked(b"nowhere.example"), APP))
     assert route.address == ("1.2.3.4", 80)
+
+
+def connect(authority: bytes) -> Request:
+    return parse_request(b"CONNECT " + authority + b" HTTP/1.1", egress_role, canonical=False)
+
+
+def test_connect_opens_a_tunnel_to_the_address_we_resolved() -> None:
+    """Without a token, and whether or not policy is known: nothing of it is judged."""
+    for authority, address in ((b"attacker.example:443", "1.2.3.4"), (b"10.1.1.1:443", "10.1.1.1")):
+        route = result(side(NOTHING_KNOWN).route(connect(authority), APP))
+        assert (route.address, route.head, route.label[0]) == ((address, 443), b"", "connect")
+
+
+def test_connect_waits_for_its_name() -> None:
+    """And is refused where that leads to what is forbidden."""
+    names = Names()
+    route = side(SHARED, names=names).route(connect(b"evil.example:443"), APP)
+    names.looking.callback(("169.254.169.254",))
+    with pytest.raises(Refused, match="metadata"):
+        result(route)
+
+
+def test_connect_on_a_redirected_connection_is_refused() -> None:
+    """It was bound for another proxy, which is not the one that answers."""
+    with pytest.raises(Refused, match="connect_refused"):
+        result(side(SHARED, original=("10.0.0.9", 3128)).route(connect(b"a.example:443"), APP))
+
+
+def test_an_address_that_the_operator_fixed_is_one_of_its_name() -> None:
+    """A redirected connection to it may have the token."""
+    names = Names()
+    names.fixed = lambda host, port: ("10.0.0.8", port)  # type: ignore[method-assign]  # the operator's file
+    redirected = side(SHARED, Tokens(aegis=b"t.t.t"), names, original=("10.0.0.8", 80))
+    assert result(redirected.route(asked(b"orders"), APP)).label[0] == "token"
+    elsewhere = side(SHARED, Tokens(aegis=b"t.t.t"), names, original=("10.0.0.9", 80))
+    assert result(elsewhere.route(asked(b"orders"), APP)).label[0] == "plain"
+
+
+def test_a_stream_under_the_pods_identity_goes_on_while_it_could_be_opened() -> None:
+    """One without a token is nobody's business; whether a token is still good is for the destination to say."""
+    control: Any = SimpleNamespace(snapshot=SHARED, tokens=Tokens(aegis=b"t.t.t"))
+    names: Any = Names(orders_shop_svc="10.0.0.1", attacker_example="1.2.3.4")
+    judge = EgressSide(control, names, "shop", OWN, lambda _: None)
+    requests = {"token": asked(b"orders"), "plain": asked(b"attacker.example")}
+    going: dict[str, Any] = {
+        label: SimpleNamespace(request=request, route=result(judge.route(request, APP)))
+        for label, request in requests.items()
+    }
+    going["nowhere yet"] = SimpleNamespace(request=asked(b"orders"), route=None)
+    assert [judge.review(each) for each in going.values()] == [None] * 3
+    assert not judge.expired(going["token"])
+    for snapshot, code in ((NOTHING_KNOWN, "closed"), (Snapshot(2, no_token="gone"), "no_egress_token")):
+        control.snapshot = snapshot
+        refused = judge.review(going["token"])
+        assert refused is not None
+        assert refused.refusal.code == code
+        assert judge.review(going["plain"]) is None

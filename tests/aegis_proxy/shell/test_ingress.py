@@ -3,6 +3,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from attrs import evolve
 from twisted.internet.defer import Deferred
 
 from aegis_api.metadata import Metadata
@@ -125,3 +126,35 @@ def test_a_dry_run_lets_through_and_records(log: ReadableLog) -> None:
     assert (route.label, route.caller) == (("dry_run", "no_token", "", "", ""), b"")
     (event,) = log.events()
     assert (event["event"], event["status"], event["method"], event["path"]) == ("would_refuse", 401, "POST", "/x")
+
+
+def test_u04_what_goes_on_is_judged_by_what_is_in_force_now(log: ReadableLog) -> None:
+    """By its token, which may have expired, by other keys, and by another policy."""
+    control = Control()
+    judge = side(control, log)
+    request = asked(mint())
+    going: Any = SimpleNamespace(request=request, route=judge.route(request, CLIENT))
+    assert judge.review(going) is None
+    assert not judge.expired(going)
+    assert judge.expired(SimpleNamespace(route=going.route._replace(permit=_old(going.route.permit))))
+    control.snapshot = Snapshot(2, authorities(), compile_rules([], missing=True))
+    refused = judge.review(going)
+    assert refused is not None
+    assert refused.refusal.status == 403
+    control.snapshot = Snapshot(3, authorities(OTHER), control.rules)
+    refused = judge.review(going)
+    assert refused is not None
+    assert refused.reason == "unknown_key"
+
+
+def _old(permit: Any) -> Any:
+    """The permit of a token that is good until now."""
+    return permit._replace(caller=evolve(permit.caller, expires_at=NOW))
+
+
+def test_who_needs_no_token_does_not_expire(log: ReadableLog) -> None:
+    """Nor does a request without a route."""
+    judge = side(Control(), log)
+    permit = SimpleNamespace(caller=None)
+    for route in (None, SimpleNamespace(permit=None), SimpleNamespace(permit=permit)):
+        assert not judge.expired(SimpleNamespace(route=route))
