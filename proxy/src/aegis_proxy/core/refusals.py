@@ -43,7 +43,6 @@ UNKNOWN_CODING = Refusal(501, "unknown_transfer_coding", closes=True)
 BAD_VERSION = Refusal(505, "bad_version", closes=True)
 
 NO_TOKEN = Refusal(401, "no_token")
-BAD_CREDENTIALS = Refusal(401, "bad_credentials", challenge="invalid_request")
 BAD_TOKEN = Refusal(401, "bad_token", challenge="invalid_token")
 NOT_ALLOWED = Refusal(403, "not_allowed")
 FORBIDDEN_DESTINATION = Refusal(403, "forbidden_destination")
