@@ -60,3 +60,5 @@ def test_a_host_without_a_token_says_so() -> None:
     request = ProvisionRequest(Subject("shop", "orders"), Owner("c", "u"), "aegis", False, (HostPattern("*.svc"),))
     with pytest.raises(Misconfigured, match=r"no ServiceAccount token for the audience https://p\.example"):
         request.host_token("https://p.example")
+    with pytest.raises(Misconfigured, match="no secret admin-token"):
+        request.host_secret("admin-token")

@@ -14,6 +14,7 @@ from aegis_idp.errors import ClaimRefused, ForeignObject, Misconfigured, Refused
 from aegis_idp.values import Owner, Provisioned, ProvisionRequest
 from aegis_reconcile.asking import Asker
 from aegis_reconcile.plan.answers import Problem, Removed, Trusted, Usable
+from support.host_in_memory import AccountInMemory, host, no_host
 from support.provider_in_memory import NoHttp, ProviderInMemory
 
 IDENTITY = Identity(Metadata("cart", "shop"), "idp", "cart")
@@ -21,7 +22,7 @@ REQUEST = ProvisionRequest(Subject("shop", "cart"), Owner("c", "u"), "aegis", Fa
 
 
 def usable(plugin: ProviderInMemory) -> tuple[Asker, Usable]:
-    asker = Asker(NoHttp(), plugin.load)
+    asker = Asker(NoHttp(), no_host(), plugin.load)
     found = asker.prepare(IdentityProvider(Metadata("idp", "shop"), ProviderSpec("memory", "aegis")))
     assert isinstance(found, Usable)
     return asker, found
@@ -36,6 +37,27 @@ def test_good_answers_come_through() -> None:
     assert asker.deprovision(provider, REQUEST) == Removed()
     assert asker.unsuitable(provider, IDENTITY) is None
     assert provider.reference == "IdentityProvider/idp"
+
+
+def test_plugin_gets_the_hosts_credentials_for_its_provider() -> None:
+    """At provisioning and removal a plugin can ask for the host's token, and for a secret stored for its provider."""
+    plugin = ProviderInMemory(makes_objects=True)
+    account = AccountInMemory()
+    asker = Asker(NoHttp(), host(account), plugin.load)
+    _, provider = usable(plugin)
+    shown: list[str] = []
+
+    async def spy(settings: object, request: ProvisionRequest, http: object) -> Provisioned:
+        shown.append(request.host_token("https://idp.test").reveal())
+        request.host_secret("password")
+        return Provisioned()
+
+    plugin.provision = plugin.deprovision = spy  # type: ignore[method-assign,assignment]  # a spy for this test
+    for answer in (asker.provision(provider, REQUEST), asker.deprovision(provider, REQUEST)):
+        assert isinstance(answer, Problem)
+        assert answer.reason == "Misconfigured"
+        assert "shop.idp.password" in answer.message
+    assert shown == ["token-1 for https://idp.test"] * 2
 
 
 @pytest.mark.parametrize(
@@ -97,7 +119,7 @@ def test_defects_of_a_plugin_are_told_without_their_text(caplog: pytest.LogCaptu
             raise KeyError("hvs.secret")
 
     plugin.settings = Broken  # type: ignore[assignment]  # not the settings that this plugin understands
-    problems.append(Asker(NoHttp(), plugin.load).prepare(provider.provider))
+    problems.append(Asker(NoHttp(), no_host(), plugin.load).prepare(provider.provider))
     for problem in problems:
         assert isinstance(problem, Problem)
         assert problem.reason == "PluginFailed"

@@ -14,6 +14,7 @@ from aegis_reconcile.objects import (
     Key,
 )
 from aegis_reconcile.reconciler import Later, Reconciler
+from support.host_in_memory import no_host
 from support.memory_cluster import MemoryCluster
 from support.provider_in_memory import NoHttp, ProviderInMemory
 
@@ -27,7 +28,7 @@ class Mesh:
         self.cluster = MemoryCluster(*(namespaces or ("shop",)))
         self.plugin = ProviderInMemory(makes_objects)
         self.time = "2026-01-01T00:00:00Z"
-        self.reconciler = Reconciler(self.cluster, Asker(NoHttp(), self.plugin.load), lambda: self.time)
+        self.reconciler = Reconciler(self.cluster, Asker(NoHttp(), no_host(), self.plugin.load), lambda: self.time)
 
     def provider(self, name: str = "idp", namespace: str = "shop", **spec: object) -> Key:
         return self.cluster.put(IDENTITY_PROVIDER, name, namespace, spec=_provider_spec(spec))

@@ -1,5 +1,8 @@
 """The reconcile function at work on an API server, with just the rights that `knative/20-rights.yaml` gives it."""
 
+import base64
+import json
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -7,12 +10,15 @@ from typing import Any
 import pytest
 import yaml
 
+from aegis_api.provider import read_cluster_identity_provider
+from aegis_api.reading import Node
 from aegis_idp import discovery
 from aegis_idp.blocking import BlockingHttp
-from aegis_idp.errors import Unavailable
+from aegis_idp.errors import Misconfigured, Unavailable
 from aegis_idp.plugin import Plugin
 from aegis_reconcile.asking import Asker
 from aegis_reconcile.events import Everything, OneObject
+from aegis_reconcile.host import Host
 from aegis_reconcile.kube import KubeCluster, connect
 from aegis_reconcile.objects import (
     CLUSTER_IDENTITY_PROVIDER,
@@ -23,6 +29,7 @@ from aegis_reconcile.objects import (
     Key,
     Resource,
 )
+from aegis_reconcile.own_account import OwnAccount
 from aegis_reconcile.reconciler import Later, Reconciler
 from support.api_server import ApiServer
 from support.kube_client import KubeClient, path_of
@@ -42,7 +49,8 @@ class Function:
         self.namespace = namespace
         self.provider = ProviderInMemory(makes_objects=True)
         cluster = KubeCluster(lambda: connect({"KUBECONFIG": str(kubeconfig)}))
-        asker = Asker(BlockingHttp(cluster.api_server(), seconds=5), self._load)
+        self.host = Host(OwnAccount(cluster), time.monotonic, Path("/nonexistent"))
+        asker = Asker(BlockingHttp(cluster.api_server(), seconds=5), self.host, self._load)
         self.reconciler = Reconciler(cluster, asker, lambda: datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"))
 
     def _load(self, provider_type: str) -> Plugin[Any]:
@@ -236,6 +244,29 @@ def test_foreign_role_stays_and_is_told(function: Function) -> None:
     assert not function.user.get(role).ok().get("rules")
     events = function.user.get(path_of("v1", "events", namespace=function.namespace)).ok()["items"]
     assert [event["reason"] for event in events if event["involvedObject"]["name"] == "cart"] == ["ForeignRole"]
+
+
+def test_function_shows_its_own_tokens_and_no_other(function: Function) -> None:
+    """A token for a provider names the function and that audience alone; the API server's own is never given away."""
+    provider = read_cluster_identity_provider(Node({"metadata": {"name": "p"}, "spec": {"type": "x", "audience": "a"}}))
+    token = function.host.token(provider, "https://vault.test").reveal()
+    claims = json.loads(base64.urlsafe_b64decode(token.split(".")[1] + "=="))
+    assert claims["aud"] == ["https://vault.test"]
+    assert claims["sub"] == "system:serviceaccount:aegis-system:aegis-reconcile"
+    assert claims["exp"] - claims["iat"] <= 620
+    assert (
+        KubeClient.connect(function.server.url, function.server.ca_file, token=token)
+        .get("/api/v1/namespaces/default")
+        .status
+        == 401
+    )
+    with pytest.raises(Misconfigured, match="the API server's own"):
+        function.host.token(provider, function.server.issuer)
+    impostor = function.server.client_of("aegis-system", "aegis-reconcile")
+    body = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"audiences": ["x"]}}
+    for space, account in (("aegis-system", "aegis-webhook"), (function.namespace, "default")):
+        path = path_of("v1", "serviceaccounts", account, space, "token")
+        assert impostor.create(path, body).status == 403
 
 
 def test_function_cannot_grant_what_it_does_not_hold(function: Function) -> None:

@@ -10,6 +10,7 @@ An event is only a hint. Its line of files, left to right:
 - `reconciler`: walks one object, or all, from observation to status
 - `observe`: reads what a plan needs; `cluster` is the API server as seen from here, `kube` the real one
 - `asking`: a plugin's answers and failures as values
+- `host`: what providers are shown for credentials; `own_account` gets tokens of the function's own
 - `plan`: observed -> actions; pure and total
 - `act`: does the actions
 - `entry`: what functions-framework loads; `python -m aegis_reconcile` serves it

@@ -8,7 +8,7 @@ import logging
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from aegis_api.identity import Identity
 from aegis_api.provider import AnyProvider
@@ -20,6 +20,7 @@ from aegis_idp.http import Http
 from aegis_idp.plugin import Plugin
 from aegis_idp.settings import read_settings
 from aegis_idp.values import PodContext, Provisioned, ProvisionRequest
+from aegis_reconcile.host import Host
 from aegis_reconcile.plan.answers import Problem, Removed, Trusted, Usable
 
 T = TypeVar("T")
@@ -29,9 +30,10 @@ _log = logging.getLogger(__name__)
 
 @frozen
 class Asker:
-    """Asks plugins with `http`. `load` finds the plugin of a provider type."""
+    """Asks plugins with `http` and the credentials of `host`. `load` finds the plugin of a provider type."""
 
     http: Http
+    host: Host
     load: Callable[[str], Plugin[Any]] = discovery.load
 
     def prepare(self, provider: AnyProvider) -> Usable | Problem:
@@ -65,16 +67,24 @@ class Asker:
         return None
 
     def provision(self, usable: Usable, request: ProvisionRequest) -> Provisioned | Problem:
-        plugin, settings = usable.plugin, usable.settings
+        plugin, settings, request = usable.plugin, usable.settings, self._with_credentials(usable, request)
         return _answer(usable, "ProviderUnreachable", lambda: plugin.provision(settings, request, self.http))
 
     def deprovision(self, usable: Usable, request: ProvisionRequest) -> Removed | Problem:
-        plugin, settings = usable.plugin, usable.settings
+        plugin, settings, request = usable.plugin, usable.settings, self._with_credentials(usable, request)
         answer = _answer(usable, "ProviderUnreachable", lambda: plugin.deprovision(settings, request, self.http))
         # An object with another owner's mark is not ours to remove: nothing of this identity is there.
         if isinstance(answer, Problem) and answer.reason != "ForeignObject":
             return answer
         return Removed()
+
+    def _with_credentials(self, usable: Usable, request: ProvisionRequest) -> ProvisionRequest:
+        provider = usable.provider
+        return evolve(
+            request,
+            host_token=lambda audience: self.host.token(provider, audience),
+            host_secret=lambda key: self.host.secret(provider, key),
+        )
 
 
 def _answer(usable: Usable, unreachable: str, question: Callable[[], Coroutine[Any, Any, T]]) -> T | Problem:

@@ -76,6 +76,10 @@ class KubeCluster:
         settings: list[Any] = list(self._client.configuration.auth_settings().values())
         return {item["key"]: item["value"] for item in settings if item["in"] == "header" and item["value"]}
 
+    def ask(self, path: str, body: Object, bearer: Secret | None = None) -> Object | None:
+        """POSTs a question that the API server answers without storing anything. None: it does not take `bearer`."""
+        return self._call("POST", path, body=body, content_type=_JSON, bearer=bearer)
+
     def get(self, key: Key) -> Object | None:
         return self._call("GET", _path(key.resource, key.namespace, key.name), missing_is_none=True)
 
@@ -125,16 +129,18 @@ class KubeCluster:
         body: Object | None = None,
         content_type: str = "",
         missing_is_none: bool = False,
+        bearer: Secret | None = None,
     ) -> dict[str, Any] | None:
         asked = {name: value for name, value in query.items() if value}
         url = self._client.configuration.host + path + (f"?{urlencode(asked)}" if asked else "")
         headers = {"accept": _JSON} | ({"content-type": content_type} if content_type else {})
+        credentials = self._credentials() if bearer is None else {"authorization": f"Bearer {bearer.reveal()}"}
         try:
             response = self._client.rest_client.pool_manager.request(
                 method,
                 url,
                 body=None if body is None else json.dumps(body).encode(),
-                headers={**headers, **self._credentials()},
+                headers={**headers, **credentials},
                 timeout=_TIMEOUT,
                 retries=False,
                 redirect=False,
@@ -144,6 +150,8 @@ class KubeCluster:
         if response.status == 404 and missing_is_none:
             return None
         if response.status == 401:
+            if bearer is not None:
+                return None
             self._client = self._connect()
         return _read(f"{method} {path}", response)
 

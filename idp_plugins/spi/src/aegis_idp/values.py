@@ -143,12 +143,20 @@ def _no_token(audience: str) -> Secret:
     raise Misconfigured(f"this host has no ServiceAccount token for the audience {audience} to show to the provider")
 
 
+def _no_secret(key: str) -> Secret:
+    raise Misconfigured(f"this host has no secret {key} to show to the provider")
+
+
 @frozen
 class ProvisionRequest:
     """Make (or remove) `subject` at the provider. `metadata` is what the last run gave back, empty at first.
 
     `hosts` and the audience fields say which tokens it will ask for. `host_token` gives the host's own ServiceAccount
-    token for an audience: what it shows to the provider, so that no admin's password need be stored.
+    token for an audience: what it shows to the provider, so that no admin's password need be stored. The audience is
+    the URL to which the token is sent, or the one constant that the vendor asks for, and never a setting of its own:
+    else who writes the settings could have a token for one place sent to another. `host_secret` gives what an operator
+    stored for this very provider (lower case words with dashes name it): the lesser way, where a provider trusts no
+    tokens. Both raise ProviderError.
     """
 
     subject: Subject
@@ -158,6 +166,7 @@ class ProvisionRequest:
     hosts: tuple[HostPattern, ...]
     metadata: Mapping[str, str] = field(factory=dict, hash=False)
     host_token: Callable[[str], Secret] = field(default=_no_token, repr=False, eq=False)
+    host_secret: Callable[[str], Secret] = field(default=_no_secret, repr=False, eq=False)
 
 
 @frozen
