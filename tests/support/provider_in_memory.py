@@ -33,13 +33,16 @@ class ProviderInMemory:
 
     def __init__(self, makes_objects: bool = False) -> None:
         self.settings = Settings
-        self.makes_objects = makes_objects
+        self._makes_objects = makes_objects
         self.objects: dict[str, tuple[str, str]] = {}
         self.calls: list[str] = []
         self.failure: Exception | None = None
         """Raised by each question that asks the provider."""
         self.unsuitable: Exception | None = None
         """Raised by pod_needs."""
+
+    def makes_objects(self, settings: object) -> bool:
+        return self._makes_objects
 
     def load(self, provider_type: str) -> "ProviderInMemory":
         """As `discovery.load`."""

@@ -24,7 +24,8 @@ FAILED = pytest.fail.Exception
 class Denies(TemplatePlugin):
     """Makes objects, and says that it does not."""
 
-    makes_objects = False
+    def makes_objects(self, settings: Any) -> bool:
+        return False
 
 
 class Answers(TemplatePlugin):

@@ -9,7 +9,7 @@ SPEC = ProviderSpec("memory", "aegis")
 
 
 def usable(provider: AnyProvider) -> Usable:
-    return Usable(provider, ProviderInMemory(), "hvs.secret")
+    return Usable(provider, ProviderInMemory(), "hvs.secret", makes_objects=False)
 
 
 def test_reference_tells_the_two_kinds_apart() -> None:

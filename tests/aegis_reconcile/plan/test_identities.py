@@ -41,7 +41,7 @@ def usable(name: str = "idp", makes: bool = True, wide: bool = False) -> Usable:
     provider: AnyProvider = (
         ClusterIdentityProvider(Metadata(name), SPEC) if wide else IdentityProvider(Metadata(name, "shop"), SPEC)
     )
-    return Usable(provider, ProviderInMemory(makes), None)
+    return Usable(provider, ProviderInMemory(makes), None, makes)
 
 
 def document(

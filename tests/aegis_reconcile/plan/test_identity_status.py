@@ -21,7 +21,8 @@ DOWN = Problem("ProviderUnreachable", "no answer", again=True, reachable=False)
 
 
 def usable(makes: bool) -> Usable:
-    return Usable(IdentityProvider(Metadata("idp", "shop"), ProviderSpec("memory", "a")), ProviderInMemory(makes), None)
+    provider = IdentityProvider(Metadata("idp", "shop"), ProviderSpec("memory", "a"))
+    return Usable(provider, ProviderInMemory(makes), None, makes)
 
 
 def status(provider: Usable | None, held: bool, problem: Problem | None) -> dict[str, Any]:

@@ -44,11 +44,11 @@ class Asker:
             return Problem("PluginMissing", f"spec.type: {error}")
         try:
             settings = read_settings(plugin.settings, Node(spec.config, "spec.config"))
+            return Usable(provider, plugin, settings, plugin.makes_objects(settings))
         except ParseError as error:
             return Problem("SettingsInvalid", str(error))
         except Exception as error:  # noqa: BLE001  # see the head of this module
             return _defect(spec.type, error)
-        return Usable(provider, plugin, settings)
 
     def trust(self, usable: Usable) -> Trusted | Problem:
         trust = _answer(usable, "IssuerUnreachable", lambda: usable.plugin.trust(usable.settings, self.http))

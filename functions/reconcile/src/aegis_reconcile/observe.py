@@ -137,7 +137,7 @@ def observe_identity(cluster: Cluster, asker: Asker, document: Object, identity:
 
 
 def _makes(provider: Usable | Problem) -> bool:
-    return isinstance(provider, Usable) and provider.plugin.makes_objects
+    return isinstance(provider, Usable) and provider.makes_objects
 
 
 def _holder(cluster: Cluster, asker: Asker, namespace: str, mark: str, named: Object | Problem) -> Usable | Problem:

@@ -13,7 +13,9 @@ from aegis_idp_kubernetes.settings import KubernetesSettings
 
 class KubernetesPlugin:
     settings = KubernetesSettings
-    makes_objects = False
+
+    def makes_objects(self, settings: KubernetesSettings) -> bool:
+        return False
 
     def pod_needs(self, settings: KubernetesSettings, pod: PodContext) -> PodNeeds:
         return needs_of(settings, pod)

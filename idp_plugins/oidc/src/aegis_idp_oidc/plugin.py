@@ -27,7 +27,9 @@ from aegis_idp_oidc.templates import subject_in
 
 class OidcPlugin:
     settings = OidcSettings
-    makes_objects = False
+
+    def makes_objects(self, settings: OidcSettings) -> bool:
+        return False
 
     def pod_needs(self, settings: OidcSettings, pod: PodContext) -> PodNeeds:
         return needs_of(settings, pod)

@@ -17,8 +17,7 @@ class Plugin(Protocol[S]):
     def settings(self) -> type[S]:
         """1. Which settings do I take? An attrs class; see `settings` for the field types it may have."""
 
-    @property
-    def makes_objects(self) -> bool:
+    def makes_objects(self, settings: S) -> bool:
         """Whether `provision` makes anything at the provider. If not, a host need not call it, nor guard deletion."""
 
     def pod_needs(self, settings: S, pod: PodContext) -> PodNeeds:

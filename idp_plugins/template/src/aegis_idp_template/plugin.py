@@ -26,7 +26,9 @@ from aegis_idp_template.settings import TemplateSettings
 
 class TemplatePlugin:
     settings = TemplateSettings
-    makes_objects = True
+
+    def makes_objects(self, settings: TemplateSettings) -> bool:
+        return True
 
     def pod_needs(self, settings: TemplateSettings, pod: PodContext) -> PodNeeds:
         """A ServiceAccount token whose audience is the service, so that it is good nowhere else."""

@@ -26,11 +26,15 @@ class Problem:
 
 @frozen
 class Usable:
-    """A provider whose plugin is installed and whose settings are good."""
+    """A provider whose plugin is installed and whose settings are good.
+
+    `makes_objects`: whether the plugin, with these settings, makes anything for an Identity.
+    """
 
     provider: AnyProvider
     plugin: Plugin[Any]
     settings: object = field(repr=False)
+    makes_objects: bool
 
     @property
     def reference(self) -> str:

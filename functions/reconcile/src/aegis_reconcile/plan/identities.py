@@ -112,7 +112,7 @@ def _moved(observed: Observed) -> bool:
     provider = observed.provider
     if not isinstance(provider, Usable):
         return False
-    return not provider.plugin.makes_objects or held_by(observed.document) not in ("", provider.reference)
+    return not provider.makes_objects or held_by(observed.document) not in ("", provider.reference)
 
 
 def _let_go(observed: Observed, holder: Usable | Problem, now: str) -> Step:
@@ -150,7 +150,7 @@ def _establish(observed: Observed, now: str) -> Step:
         return _finish(observed, now, account)
     if account is None or _lacks_owner(account, document):
         return Do(_account(observed, account))
-    if not provider.plugin.makes_objects:
+    if not provider.makes_objects:
         return _finish(observed, now, None)
     if observed.holder is None:
         return Do(_mark(document, provider.reference))

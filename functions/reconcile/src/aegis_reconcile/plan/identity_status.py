@@ -42,7 +42,7 @@ def plan_unreadable_identity(document: Object, message: str, now: str, refresh: 
 
 
 def _good(document: Object, identity: Identity, usable: Usable | None) -> list[Condition]:
-    makes = usable is not None and usable.plugin.makes_objects
+    makes = usable is not None and usable.makes_objects
     made = ("Provisioned", "the provider knows this identity") if makes else ("NothingToMake", _NOTHING)
     return [
         condition(document, READY, True, "Ready", f"pods of {identity.subject} get tokens of this provider"),

@@ -60,6 +60,10 @@ class ProviderUnderTest:
     def settings(self) -> Any:
         return read_settings(self.plugin.settings, Node(self.config, "spec.config"))
 
+    @property
+    def makes_objects(self) -> bool:
+        return self.plugin.makes_objects(self.settings)
+
     def context(self, subject: Subject, destinations: tuple[str, ...] = ()) -> PodContext:
         """A pod of `subject`; with `destinations` it wants one audience for each of them."""
         hosts = tuple(HostPattern(host) for host in destinations) or (HostPattern("*.svc"),)

@@ -27,7 +27,7 @@ class ProvisionSuite:
         tap = Tapped(provider.http)
         made = run(provider.plugin.provision(provider.settings, provider.request(_ORDERS), tap))
         assert isinstance(made, Provisioned)
-        if not provider.plugin.makes_objects:
+        if not provider.makes_objects:
             run(provider.plugin.deprovision(provider.settings, provider.request(_ORDERS), tap))
             assert (made, tap.sent) == (Provisioned(), [])
 
@@ -55,7 +55,7 @@ class ProvisionSuite:
 
     def test_foreign_objects_stay(self, provider: ProviderUnderTest) -> None:
         """What bears another owner's mark is neither adopted nor removed."""
-        if not provider.plugin.makes_objects:
+        if not provider.makes_objects:
             return
         _make(provider, _ORDERS, owner=_STRANGER)
         before = provider.objects()
@@ -69,7 +69,7 @@ class ProvisionSuite:
 
     def test_namesakes_do_not_meet(self, provider: ProviderUnderTest) -> None:
         """Removing an identity leaves the one of the same name in another namespace."""
-        if not provider.plugin.makes_objects:
+        if not provider.makes_objects:
             return
         _make(provider, _SAME_NAME)
         before = provider.objects()
@@ -80,7 +80,7 @@ class ProvisionSuite:
 
     def test_a_removed_identity_gets_no_token(self, provider: ProviderUnderTest) -> None:
         """Once deprovisioned, a pod that still runs is refused."""
-        if not provider.plugin.makes_objects:
+        if not provider.makes_objects:
             return
         _make(provider, _ORDERS)
         mounts = provider.mounts(_ORDERS)
@@ -116,7 +116,7 @@ class ProvisionSuite:
 
     def test_a_provider_that_is_down_changes_nothing_and_keeps_secrets(self, provider: ProviderUnderTest) -> None:
         """Unavailable comes out as such, without the host's token in it."""
-        if not provider.plugin.makes_objects:
+        if not provider.makes_objects:
             return
         shown: list[Secret] = []
 
