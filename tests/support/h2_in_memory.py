@@ -16,6 +16,7 @@ from h2.events import (
     StreamReset,
     TrailersReceived,
 )
+from hpack import NeverIndexedHeaderTuple
 
 from support.in_memory_http import HttpInMemory, MemoryTransport
 
@@ -28,10 +29,11 @@ GRPC: Pairs = [*POST, (b"content-type", b"application/grpc"), (b"te", b"trailers
 
 @define
 class Message:
-    """What came on one stream so far."""
+    """What came on one stream so far. `secret` names the fields of the head that were never to be indexed."""
 
     interim: list[Pairs] = field(factory=list)
     head: Pairs = field(factory=list)
+    secret: set[bytes] = field(factory=set)
     body: bytes = b""
     trailers: Pairs = field(factory=list)
     ended: bool = False
@@ -90,6 +92,7 @@ class Peer:
             message.interim.append(_plain(event.headers))
         elif isinstance(event, RequestReceived | ResponseReceived):
             message.head = _plain(event.headers)
+            message.secret = {bytes(each[0]) for each in event.headers if isinstance(each, NeverIndexedHeaderTuple)}
         elif isinstance(event, DataReceived):
             message.body += event.data
             if self.acknowledging and event.flow_controlled_length:

@@ -10,12 +10,12 @@ def payload(*values: tuple[int, int]) -> bytes:
 
 
 def test_the_last_of_each_value_counts() -> None:
-    """Known ones are taken, unknown ones passed over; our table never grows beyond its default."""
+    """Known ones are taken, unknown ones are passed over."""
     peer = PeerSettings()
     assert (peer.table, peer.streams, peer.window, peer.frame) == (4096, h2.LARGEST, 65_535, 16_384)
     values = [(1, 100_000), (2, 0), (3, 5), (3, 7), (4, h2.LARGEST), (5, 20_000), (6, 1), (0xABCD, 9)]
     peer.take(payload(*values), from_server=True)
-    assert (peer.table, peer.streams, peer.window, peer.frame) == (4096, 7, h2.LARGEST, 20_000)
+    assert (peer.table, peer.streams, peer.window, peer.frame) == (100_000, 7, h2.LARGEST, 20_000)
     peer.take(payload((1, 0), (2, 1)), from_server=False)
     assert (peer.table, peer.streams) == (0, 7)
 

@@ -1,6 +1,7 @@
 from collections.abc import Iterator
 
 import pytest
+from hpack import NeverIndexedHeaderTuple
 
 from aegis_proxy.core.request import Request
 from aegis_proxy.shell.exchange import Route
@@ -56,6 +57,15 @@ class Http2:
 def mesh() -> Iterator[Http2]:
     with http_in_memory() as http:
         yield Http2(http)
+
+
+def test_what_must_not_be_indexed_goes_on_as_such(mesh: Http2) -> None:
+    """RFC 7541 section 6.2.3: both ways, each time; and what we know as a secret, however it came."""
+    for number in (1, 3):
+        message = mesh.ask([*GRPC, NeverIndexedHeaderTuple(b"x-key", b"k"), (b"cookie", b"c"), (b"x-plain", b"p")])
+        assert mesh.app.message(number).secret == {b"x-key", b"cookie"}
+        mesh.answer(number, [*OK, NeverIndexedHeaderTuple(b"x-code", b"c"), (b"set-cookie", b"c")])
+        assert message.secret == {b"x-code", b"set-cookie"}
 
 
 def test_u06_a_call_passes_whole(mesh: Http2) -> None:

@@ -6,8 +6,6 @@ say of each frame. What a message's fields mean is for `h2_request` and `h2_resp
 
 import struct
 
-import hpack
-
 from aegis_proxy.core import h2_frames as h2
 from aegis_proxy.core import h2_patience as cost
 from aegis_proxy.core.h2_errors import ConnectionFault, StreamFault
@@ -25,6 +23,7 @@ from aegis_proxy.core.h2_events import (
 )
 from aegis_proxy.core.h2_sender import MAX_HEADER_LIST, MAX_STREAMS, STREAM_WINDOW, Sender
 from aegis_proxy.core.h2_streams import Stream
+from aegis_proxy.core.hpack_decoder import Decoder
 
 
 class Connection(Sender):
@@ -36,7 +35,7 @@ class Connection(Sender):
         self.broken = False
         self._in = b""
         self._events: list[Event] = []
-        self._decoder = hpack.Decoder(MAX_HEADER_LIST)
+        self._decoder = Decoder(MAX_HEADER_LIST)
         self._block: list[bytes] = []  # of a header section that has not come whole yet
         self._block_of = 0
         self._block_size = 0
@@ -178,13 +177,7 @@ class Connection(Sender):
             return
         block, number = b"".join(self._block), self._block_of
         self._block, self._block_of, self._block_size = [], 0, 0
-        try:
-            fields: Fields = self._decoder.decode(block, raw=True)  # type: ignore[assignment]  # raw: all are bytes
-        except hpack.OversizedHeaderListError:
-            raise ConnectionFault(h2.ENHANCE_YOUR_CALM, f"a header list over {MAX_HEADER_LIST} bytes") from None
-        except hpack.HPACKError as error:
-            raise ConnectionFault(h2.COMPRESSION_ERROR, type(error).__name__) from None
-        self._section(number, fields, self._block_ends)
+        self._section(number, self._decoder.decode(block), self._block_ends)
 
     def _section(self, number: int, fields: Fields, ended: bool) -> None:
         stream = self.streams.for_headers(number)
@@ -200,7 +193,7 @@ class Connection(Sender):
         stream.headed = not interim
         if ended:
             self.ends_there(number, stream)
-        self._events.append(Headers(number, fields, ended))
+        self._events.append(Headers(number, fields, ended, self._decoder.secret))
 
     def _rst_stream(self, number: int, payload: bytes) -> None:
         if len(payload) != 4:
@@ -220,7 +213,7 @@ class Connection(Sender):
             return
         window = self.peer.window
         self.peer.take(payload, from_server=self.client)
-        self.encoder.header_table_size = self.peer.table
+        self.encoder.resize(self.peer.table)
         for stream in self.streams:
             stream.sendable += self.peer.window - window
             if stream.sendable > h2.LARGEST:

@@ -6,11 +6,15 @@ Fields = list[tuple[bytes, bytes]]
 
 
 class Headers(NamedTuple):
-    """A header section: of a request, of an interim or final response, or trailers (which always end the stream)."""
+    """A header section: of a request, of an interim or final response, or trailers (which always end the stream).
+
+    `secret`: names of fields that no table may hold, here or further on (RFC 7541 section 6.2.3).
+    """
 
     stream: int
     fields: Fields
     ended: bool
+    secret: frozenset[bytes] = frozenset()
 
 
 class Data(NamedTuple):

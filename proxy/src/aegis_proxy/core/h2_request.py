@@ -25,7 +25,14 @@ _METHOD = re.compile(field.TOKEN + rb"{1,32}")
 _PATH = re.compile(rb"/[!-~]*")
 
 
-def parse_h2_request(fields: Fields, role_of: Callable[[bytes], int], *, canonical: bool, ended: bool) -> Request:
+def parse_h2_request(
+    fields: Fields,
+    role_of: Callable[[bytes], int],
+    *,
+    canonical: bool,
+    ended: bool,
+    secret: frozenset[bytes] = frozenset(),
+) -> Request:
     """`role_of` and `canonical` as in `request.parse_request`; `ended`: no body follows. Raises Refused."""
     pseudo, fields = split_pseudo(fields, _PSEUDO)
     method = _method(pseudo)
@@ -70,6 +77,7 @@ def parse_h2_request(fields: Fields, role_of: Callable[[bytes], int], *, canonic
         credentials=read.get(field.AUTHORIZATION),
         expects_continue=expectation is not None and body is not Body.NONE,
         absolute=False,
+        secret=secret,
     )
 
 

@@ -15,15 +15,17 @@ _PSEUDO = frozenset({b":status"})
 _STATUS = re.compile(rb"[1-5][0-9]{2}")
 
 
-def parse_h2_response(fields: Fields, method: bytes, *, ended: bool) -> Response:
+def parse_h2_response(
+    fields: Fields, method: bytes, *, ended: bool, secret: frozenset[bytes] = frozenset()
+) -> Response:
     """`method` is the request's; `ended`: no body follows. Raises Refused(UPSTREAM_BROKEN)."""
     try:
-        return _parse(fields, method, ended)
+        return _parse(fields, method, ended, secret)
     except Malformed as error:
         raise Refused(UPSTREAM_BROKEN, error.detail) from None
 
 
-def _parse(fields: Fields, method: bytes, ended: bool) -> Response:
+def _parse(fields: Fields, method: bytes, ended: bool, secret: frozenset[bytes]) -> Response:
     pseudo, fields = split_pseudo(fields, _PSEUDO)
     status_text = pseudo.get(b":status", b"")
     if not _STATUS.fullmatch(status_text) or status_text == b"101" or len(fields) > MAX_FIELDS:
@@ -53,7 +55,7 @@ def _parse(fields: Fields, method: bytes, ended: bool) -> Response:
         body, size = Body.NONE, 0
     else:
         body = Body.CHUNKED if length is None else Body.LENGTH
-    return Response(status, b"HTTP/1.1 %d " % status, passing, body, size, True)
+    return Response(status, b"HTTP/1.1 %d " % status, passing, body, size, True, b"", secret)
 
 
 def body_count(response: Response) -> BodyCount:

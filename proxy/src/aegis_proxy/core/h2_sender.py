@@ -1,13 +1,12 @@
 """The sending half of an HTTP/2 connection: what is to go out, as bytes, within the peer's windows. RFC 9113."""
 
-import hpack
-
 from aegis_proxy.core import h2_frames as h2
 from aegis_proxy.core import h2_patience as cost
 from aegis_proxy.core.h2_events import Fields
 from aegis_proxy.core.h2_patience import Patience
 from aegis_proxy.core.h2_settings import PeerSettings
 from aegis_proxy.core.h2_streams import Stream, Streams
+from aegis_proxy.core.hpack_encoder import Encoder
 
 MAX_STREAMS = 100
 MAX_HEADER_LIST = 64 * 1024
@@ -24,7 +23,7 @@ class Sender:
         self.streams = Streams(0 if client else 1)
         self.peer = PeerSettings()
         self.patience = Patience()
-        self.encoder = hpack.Encoder()
+        self.encoder = Encoder()
         self.sendable = h2.DEFAULT_WINDOW
         self.receivable = CONNECTION_WINDOW
         self.closing = False
@@ -45,11 +44,11 @@ class Sender:
         self._out.append(frame)
         self.unsent += len(frame)
 
-    def open(self, fields: Fields, *, ended: bool) -> int:
+    def open(self, fields: Fields, *, ended: bool, secret: frozenset[bytes] = frozenset()) -> int:
         """Opens a stream with a request's header section; gives its id. The caller minds `room`."""
         number = self.streams.highest_ours + 2 if self.streams.highest_ours else 1
         self.streams.add(number, Stream(self.peer.window, STREAM_WINDOW))
-        self.send_headers(number, fields, ended=ended)
+        self.send_headers(number, fields, ended=ended, secret=secret)
         return number
 
     @property
@@ -57,12 +56,12 @@ class Sender:
         """Whether the peer lets us open one more stream."""
         return not self.closing and len(self.streams) < self.peer.streams and self.streams.highest_ours < h2.LARGEST - 2
 
-    def send_headers(self, number: int, fields: Fields, *, ended: bool) -> None:
-        """Nothing where the stream is over: its peer has reset it."""
+    def send_headers(self, number: int, fields: Fields, *, ended: bool, secret: frozenset[bytes] = frozenset()) -> None:
+        """Nothing where the stream is over: its peer has reset it. `secret` as in `h2_events.Headers`."""
         stream = self.streams.get(number)
         if stream is None or stream.ended_here:
             return
-        block = self.encoder.encode(fields)
+        block = self.encoder.encode(fields, secret)
         self.send(h2.header_block(number, block, self.peer.frame, ended=ended))
         if ended:
             self._ends_here(number, stream)

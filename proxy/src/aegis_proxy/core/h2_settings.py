@@ -4,9 +4,7 @@ import struct
 
 from aegis_proxy.core import h2_frames as h2
 from aegis_proxy.core.h2_errors import ConnectionFault
-
-# What we remember of what we sent (RFC 7541): more would only cost memory.
-_MAX_TABLE = 4096
+from aegis_proxy.core.hpack_table import MAX_TABLE
 
 
 class PeerSettings:
@@ -15,7 +13,7 @@ class PeerSettings:
     __slots__ = ("frame", "streams", "table", "window")
 
     def __init__(self) -> None:
-        self.table = _MAX_TABLE
+        self.table = MAX_TABLE
         self.streams = h2.LARGEST
         self.window = h2.DEFAULT_WINDOW
         self.frame = h2.DEFAULT_FRAME
@@ -26,7 +24,7 @@ class PeerSettings:
             raise ConnectionFault(h2.FRAME_SIZE_ERROR, "SETTINGS that end within a value")
         for name, value in struct.iter_unpack(">HI", payload):
             if name == h2.HEADER_TABLE_SIZE:
-                self.table = min(value, _MAX_TABLE)
+                self.table = value
             elif name == h2.ENABLE_PUSH:
                 if value > 1 or (from_server and value):
                     raise ConnectionFault(h2.PROTOCOL_ERROR, "a bad ENABLE_PUSH")

@@ -53,7 +53,8 @@ class Request(NamedTuple):
     `target` is path and query as they are judged and sent on; `path` is the canonical path alone. `host` is the
     authority as it came (of the URI in absolute form, else of Host). `fields` are the lines that pass on, as they came.
     `credentials` is the value of Authorization. `absolute`: the target came in absolute form. `upgrade` is the protocol
-    that it asks to switch to, empty for none. Of a CONNECT, target and path are the authority to connect to.
+    that it asks to switch to, empty for none. Of a CONNECT, target and path are the authority to connect to. `secret`
+    names the fields that no table of HPACK may hold (RFC 7541 section 6.2.3).
     """
 
     method: bytes
@@ -69,6 +70,7 @@ class Request(NamedTuple):
     expects_continue: bool
     absolute: bool
     upgrade: bytes = b""
+    secret: frozenset[bytes] = frozenset()
 
 
 def parse_request(block: bytes, role_of: Callable[[bytes], int], *, canonical: bool) -> Request:

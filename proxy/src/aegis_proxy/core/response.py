@@ -26,7 +26,7 @@ class Response(NamedTuple):
 
     `body` says how the body comes; NONE for an answer that has none by its status or its request's method.
     `length` is what Content-Length said, or -1: a HEAD or a 304 keeps it though no body follows. `upgrade` is the
-    protocol that a 101 switches to, and empty for every other status.
+    protocol that a 101 switches to, and empty for every other status. `secret` as in `request.Request`.
     """
 
     status: int
@@ -36,6 +36,7 @@ class Response(NamedTuple):
     length: int
     keep_alive: bool
     upgrade: bytes = b""
+    secret: frozenset[bytes] = frozenset()
 
     @property
     def head(self) -> bytes:

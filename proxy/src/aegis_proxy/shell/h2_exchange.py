@@ -12,7 +12,7 @@ from twisted.python.failure import Failure
 
 from aegis_proxy.core import grpc, h2_fields
 from aegis_proxy.core import h2_frames as h2
-from aegis_proxy.core.h2_events import Fields
+from aegis_proxy.core.h2_events import Fields, Headers
 from aegis_proxy.core.h2_fields import Malformed
 from aegis_proxy.core.h2_request import BodyCount, body_count, parse_h2_request
 from aegis_proxy.core.refusals import REQUEST_TIMEOUT, UPSTREAM_TIMEOUT, Refused, answer
@@ -60,12 +60,14 @@ class StreamExchange:
 
     # --- from the client (h2_link.StreamUser)
 
-    def begin(self, fields: Fields, ended: bool) -> None:
+    def begin(self, section: Headers) -> None:
         side = self._server.side
-        self._complete = ended
-        self._grpc = grpc.is_grpc(b"%b:%b" % pair for pair in fields)
+        self._complete = section.ended
+        self._grpc = grpc.is_grpc(b"%b:%b" % pair for pair in section.fields)
         try:
-            request = parse_h2_request(fields, side.role_of, canonical=side.canonical, ended=ended)
+            request = parse_h2_request(
+                section.fields, side.role_of, canonical=side.canonical, ended=section.ended, secret=section.secret
+            )
             self._request = request
             self._count = body_count(request)
             route = side.route(request, self._connection)
@@ -181,7 +183,7 @@ class StreamExchange:
 
     def interim(self, response: Response) -> None:
         fields = h2_fields.of_response(response.status, response.fields)
-        self._connection.send_headers(self._number, fields, ended=False)
+        self._connection.send_headers(self._number, fields, ended=False, secret=response.secret)
 
     def switch(self, response: Response, payload: bytes) -> None:
         """HTTP/2 knows no upgrade, so none was asked for (RFC 9113 section 8.6)."""
@@ -195,9 +197,9 @@ class StreamExchange:
         with self._connection.batch:
             if done and not payload:
                 self._release()
-                self._connection.send_headers(self._number, fields, ended=True)
+                self._connection.send_headers(self._number, fields, ended=True, secret=response.secret)
             else:
-                self._connection.send_headers(self._number, fields, ended=False)
+                self._connection.send_headers(self._number, fields, ended=False, secret=response.secret)
                 self._pass(payload, done)
 
     def more(self, payload: bytes, done: bool) -> None:

@@ -147,8 +147,8 @@ class Link(TcpProtocol):
         self.h2.reset(number, code)
         self.batch.touch(self)
 
-    def send_headers(self, number: int, fields: Fields, *, ended: bool) -> None:
-        self.h2.send_headers(number, fields, ended=ended)
+    def send_headers(self, number: int, fields: Fields, *, ended: bool, secret: frozenset[bytes] = frozenset()) -> None:
+        self.h2.send_headers(number, fields, ended=ended, secret=secret)
         self.batch.touch(self)
         if ended:
             self.users[number].sent()

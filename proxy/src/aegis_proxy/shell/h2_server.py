@@ -62,7 +62,7 @@ class H2ServerConnection(Link):
             stream = StreamExchange(self, event.stream, self.clock())
             self.users[event.stream] = stream
             self.server.connections.add(stream)
-            stream.begin(event.fields, event.ended)
+            stream.begin(event)
 
     def finished(self, number: int, stream: StreamExchange) -> None:
         self.forget(number)

@@ -9,7 +9,7 @@ from aegis_proxy.core import h2_fields
 from aegis_proxy.core import h2_frames as h2
 from aegis_proxy.core.fields import egress_role
 from aegis_proxy.core.h2_connection import Connection
-from aegis_proxy.core.h2_events import Broken, Event, Fields, GoAway, Headers, Settled
+from aegis_proxy.core.h2_events import Broken, Event, GoAway, Headers, Settled
 from aegis_proxy.core.h2_fields import Malformed
 from aegis_proxy.core.h2_request import BodyCount
 from aegis_proxy.core.h2_response import body_count, parse_h2_response
@@ -49,7 +49,7 @@ class H2UpstreamConnection(Link):
     def headers(self, event: Headers) -> None:
         user = self.users.get(event.stream)
         if isinstance(user, H2Call):
-            user.headers(event.fields, event.ended)
+            user.headers(event)
 
     def rare(self, event: Event) -> None:
         if isinstance(event, Settled):
@@ -119,7 +119,7 @@ class H2Call:
         self._caller = caller
         self._method = request.method
         connection.idle_since = 0.0
-        self._number = connection.h2.open(h2_fields.of_request(head), ended=ended)
+        self._number = connection.h2.open(h2_fields.of_request(head), ended=ended, secret=request.secret)
         connection.users[self._number] = self
         connection.batch.touch(connection)
 
@@ -152,15 +152,15 @@ class H2Call:
 
     # --- h2_link.StreamUser
 
-    def headers(self, fields: Fields, ended: bool) -> None:
+    def headers(self, section: Headers) -> None:
         caller = self._caller
         assert caller is not None
         try:
             if self._response is not None:
                 self._count.add(0, True)
-                caller.trailers(h2_fields.trailers(fields, egress_role))
+                caller.trailers(h2_fields.trailers(section.fields, egress_role))
                 return
-            response = parse_h2_response(fields, self._method, ended=ended)
+            response = parse_h2_response(section.fields, self._method, ended=section.ended, secret=section.secret)
             if response.status < 200:
                 self._interim += 1
                 if self._interim > _MAX_INTERIM:
@@ -172,7 +172,7 @@ class H2Call:
             return
         self._response = response
         self._count = body_count(response)
-        caller.respond(response, b"", ended)
+        caller.respond(response, b"", section.ended)
 
     def data(self, payload: bytes, size: int, ended: bool) -> None:
         caller = self._caller
