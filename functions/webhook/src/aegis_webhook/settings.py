@@ -34,6 +34,7 @@ KNOWN = (
     names.IDENTITY_PROVIDER,
     names.REDIRECT,
     names.LOG_LEVEL,
+    names.LOG_ACCESS,
     *_OF_INGRESS,
     *_OF_EGRESS,
     *_RESOURCES,
@@ -42,6 +43,7 @@ KNOWN = (
 PROXY_PORTS = frozenset({names.INGRESS_PROXY_PORT, names.EGRESS_PROXY_PORT, names.ADMIN_PORT})
 
 _PORT = re.compile(r"[1-9][0-9]{0,4}")
+_SWITCH = {"true": True, "false": False}
 _LOG_LEVELS = {level: level for level in ("debug", "info", "warning", "error")}
 
 
@@ -90,6 +92,7 @@ class PodSettings:
     provider: str = ""
     redirect: Redirect = Redirect.IPTABLES
     log_level: str = "info"
+    log_access: bool = False
     resources: Resources = Resources()
 
 
@@ -112,6 +115,7 @@ def read_pod_settings(annotations: Mapping[str, str], namespace: str) -> PodSett
         provider=ours.read(names.IDENTITY_PROVIDER, object_name, ""),
         redirect=ours.read(names.REDIRECT, _redirect, Redirect.IPTABLES),
         log_level=ours.read(names.LOG_LEVEL, lambda node: node.one_of(_LOG_LEVELS), "info"),
+        log_access=ours.read(names.LOG_ACCESS, lambda node: node.one_of(_SWITCH), False),
         resources=_resources(ours),
     )
     _check_together(settings, ours)
@@ -144,7 +148,7 @@ class _Annotations:
     def switch(self, name: str, dependents: tuple[str, ...]) -> bool:
         """Whether `name` is on. Without it, its dependents would silently do nothing."""
         if name in self.values:
-            return self.node(name).one_of({"true": True, "false": False})
+            return self.node(name).one_of(_SWITCH)
         for dependent in dependents:
             if dependent in self.values:
                 raise self.wrong(dependent, f'{name}: "true" beside it')

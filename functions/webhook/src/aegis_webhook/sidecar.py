@@ -121,6 +121,7 @@ def _environment(settings: PodSettings, grant: Grant, recorded: Recorded) -> Ite
         "AEGIS_INGRESS_HOSTS": _joined(ingress.hosts) if ingress else "",
         "AEGIS_TOKEN_FILE": f"{TOKENS_PATH}/{_file_name(needs.tokens[0].audience)}" if needs.tokens else "",
         "AEGIS_PROBES": to_variable(recorded) if recorded else "",
+        "AEGIS_ACCESS_LOG": "true" if settings.log_access else "",
     }
     if ingress and settings.redirect is Redirect.NONE:
         values["AEGIS_INGRESS_UPSTREAM"] = f"127.0.0.1:{ingress.ports[0]}"
