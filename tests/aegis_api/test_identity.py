@@ -50,3 +50,11 @@ def test_refusals_name_path_and_wish(spec: dict[str, Any], text: str) -> None:
     with pytest.raises(ParseError) as error:
         read(**spec)
     assert text in str(error.value)
+
+
+def test_the_status_keeps_what_the_plugin_gave_back() -> None:
+    """And nothing else of a status is looked at."""
+    document = {"metadata": {"name": "a", "namespace": "shop"}, "spec": {"provider": "p"}}
+    assert read_identity(Node(document)).provider_metadata == {}
+    known = read_identity(Node({**document, "status": {"metadata": {"role": "r"}, "subject": 5}}))
+    assert known.provider_metadata == {"role": "r"}

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from aegis_api.names import Subject
 from aegis_api.provider import (
     ClusterIdentityProvider,
     ProviderSpec,
@@ -63,3 +64,12 @@ def test_only_cluster_providers_have_a_selector() -> None:
         read_identity_provider(
             Node({"metadata": {"name": "a", "namespace": "b"}, "spec": {**SPEC, "namespaceSelector": {}}})
         )
+
+
+def test_the_status_says_whose_ids_are() -> None:
+    """At both kinds; an entry that names no subject counts as absent."""
+    said = {"principals": {"id-1": "system:serviceaccount:shop:cart", "id-2": "shop/cart", "id-3": 5}}
+    own = read_identity_provider(Node({"metadata": {"name": "a", "namespace": "shop"}, "spec": SPEC, "status": said}))
+    wide = read_cluster_identity_provider(Node({"metadata": {"name": "a"}, "spec": SPEC, "status": said}))
+    assert own.principals == wide.principals == {"id-1": Subject("shop", "cart")}
+    assert cluster().principals == {}

@@ -8,6 +8,7 @@ from aegis_idp.errors import Misconfigured, Refused, Unavailable
 from aegis_idp.values import ProvisionRequest
 from aegis_reconcile.cluster import Conflict, Rejected, TryAgain
 from aegis_reconcile.objects import (
+    CLUSTER_IDENTITY_PROVIDER,
     CLUSTER_ROLE,
     CLUSTER_ROLE_BINDING,
     IDENTITY,
@@ -795,3 +796,77 @@ class TestEvents:
         mesh.cluster.before = gone
         assert mesh.tick() is None
         assert mesh.tell(keys[1]) is None
+
+
+class TestPrincipals:
+    """A provider whose tokens hold no more than an id of its own: its status says whose id that is."""
+
+    def mesh(self) -> Mesh:
+        mesh = Mesh("shop", "bank", makes_objects=True)
+        mesh.plugin.gives_ids = True
+        mesh.cluster_provider(namespaceSelector={})
+        for namespace in ("shop", "bank"):
+            mesh.identity(namespace=namespace, provider="wide")
+        return mesh
+
+    def test_each_identity_is_in_the_table(self) -> None:
+        """Those of two namespaces do not meet, and the write is one that ends."""
+        mesh = self.mesh()
+        mesh.settle()
+        assert mesh.cluster.status(WIDE)["principals"] == {
+            "id-shop-cart": "system:serviceaccount:shop:cart",
+            "id-bank-cart": "system:serviceaccount:bank:cart",
+        }
+        assert mesh.cluster.condition(WIDE, "Ready") == ("True", "Ready")
+
+    def test_a_deleted_identity_is_out_of_the_table_before_it_is_gone(self) -> None:
+        """Its tokens are refused from then on, even while its provider is down."""
+        mesh = self.mesh()
+        mesh.settle()
+        mesh.plugin.failure = Unavailable("down")
+        mesh.cluster.remove(Key(IDENTITY, "bank", "cart"))
+        mesh.tell(Key(IDENTITY, "bank", "cart"))
+        assert list(mesh.cluster.status(WIDE)["principals"]) == ["id-shop-cart"]
+
+    def test_a_tick_mends_the_table(self) -> None:
+        """Lost events and foreign writes are healed; what else the status says stays."""
+        mesh = self.mesh()
+        mesh.settle()
+        before = mesh.cluster.status(WIDE)
+        mesh.cluster.objects[WIDE]["status"] = {**before, "principals": {"id-evil": "system:serviceaccount:shop:cart"}}
+        mesh.tick()
+        assert mesh.cluster.status(WIDE) == before
+
+    def test_an_id_of_another_provider_does_not_count(self) -> None:
+        """An Identity that has moved counts for the provider that made it, whatever its spec and marks say."""
+        mesh = self.mesh()
+        mesh.settle()
+        other = mesh.cluster_provider("other", namespaceSelector={})
+        mesh.tick()
+        mesh.plugin.failure = Unavailable("down")
+        mesh.identity(provider="other")
+        mesh.tick()
+        assert "principals" not in mesh.cluster.status(other)
+
+    @pytest.mark.parametrize("looks", [0, 1, 2])
+    def test_a_provider_that_is_gone_has_no_table(self, looks: int) -> None:
+        """It may go at any moment while an event about its Identity is worked on."""
+        mesh = self.mesh()
+        mesh.settle()
+        mesh.cluster.objects[WIDE]["status"].pop("principals")
+        left = [looks]
+
+        def gone(method: str, key: Key) -> None:
+            if (method, key) == ("get", WIDE):
+                left[0] -= 1
+                if left[0] < 0 and WIDE in mesh.cluster.objects:
+                    mesh.cluster.remove(WIDE)
+
+        mesh.cluster.before = gone
+        assert mesh.tell(Key(IDENTITY, "shop", "cart")) is None
+        mesh.cluster.before = lambda _method, _key: None
+        mesh.settle()
+        assert mesh.cluster.condition(Key(IDENTITY, "shop", "cart"), "Ready") == ("False", "ProviderNotFound")
+
+
+WIDE = Key(CLUSTER_IDENTITY_PROVIDER, "", "wide")

@@ -11,6 +11,7 @@ from aegis_idp.errors import ForeignObject
 from aegis_idp.http import Http
 from aegis_idp.settings import setting
 from aegis_idp.values import (
+    PRINCIPAL,
     KeySetDocument,
     PodContext,
     PodNeeds,
@@ -36,6 +37,8 @@ class ProviderInMemory:
         self._makes_objects = makes_objects
         self.objects: dict[str, tuple[str, str]] = {}
         self.calls: list[str] = []
+        self.gives_ids = False
+        """Whether its tokens hold no more than an id of its own."""
         self.failure: Exception | None = None
         """Raised by each question that asks the provider."""
         self.unsuitable: Exception | None = None
@@ -70,7 +73,7 @@ class ProviderInMemory:
         name, owner = self._of(request)
         if self.objects.setdefault(name, owner) != owner:
             raise ForeignObject(f"the role {name} is another cluster's or Identity's")
-        return Provisioned({"role": name})
+        return Provisioned({"role": name, **({PRINCIPAL: f"id-{name}"} if self.gives_ids else {})})
 
     async def deprovision(self, settings: Settings, request: ProvisionRequest, http: Http) -> None:
         self._asked("deprovision")

@@ -1,11 +1,14 @@
 """Identity: what a pod assumes."""
 
-from attrs import frozen
+from collections.abc import Mapping
+
+from attrs import field, frozen
 
 from aegis_api.hosts import HostPattern, host_pattern
 from aegis_api.metadata import Metadata, read_metadata
 from aegis_api.names import Subject, object_name
 from aegis_api.reading import Node
+from aegis_api.status import texts
 
 DEFAULT_HOSTS = (HostPattern("*.svc"),)
 
@@ -15,13 +18,15 @@ class Identity:
     """A ServiceAccount of the Identity's namespace, federated with `provider`.
 
     `hosts` are the only destinations that ever receive this identity's token. The default is `*.svc`, which also stands
-    for `*.svc.cluster.local` (see `hosts.normal_host`).
+    for `*.svc.cluster.local` (see `hosts.normal_host`). `provider_metadata` is what the status keeps for the plugin:
+    ids of what exists for this identity at the provider.
     """
 
     metadata: Metadata
     provider: str
     service_account: str
     hosts: tuple[HostPattern, ...] = DEFAULT_HOSTS
+    provider_metadata: Mapping[str, str] = field(factory=dict, hash=False)
 
     @property
     def subject(self) -> Subject:
@@ -34,9 +39,9 @@ class Identity:
 
 def read_identity(node: Node, default_namespace: str = "") -> Identity:
     fields = node.fields()
-    fields.ignore("apiVersion", "kind", "status")
+    fields.ignore("apiVersion", "kind")
     metadata = read_metadata(fields.required("metadata"), True, default_namespace)
-    spec = fields.required("spec").fields()
+    spec, status = fields.required("spec").fields(), fields.optional("status")
     fields.done()
     provider = object_name(spec.required("provider"))
     account, egress = spec.optional("serviceAccountName"), spec.optional("egress")
@@ -46,6 +51,7 @@ def read_identity(node: Node, default_namespace: str = "") -> Identity:
         provider=provider,
         service_account=object_name(account) if account else metadata.name,
         hosts=_read_hosts(egress) if egress else DEFAULT_HOSTS,
+        provider_metadata=texts(status, "metadata"),
     )
 
 

@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from attrs import field, frozen
 
 from aegis_api.metadata import Metadata, read_metadata
-from aegis_api.reading import Node
+from aegis_api.names import Subject
+from aegis_api.reading import Node, ParseError
 from aegis_api.selectors import LabelSelector, label_selector
+from aegis_api.status import texts
 
 _TYPE = re.compile(r"[a-z0-9]+(?:[.-][a-z0-9]+)*")
 # RFC 7519 section 4.1.3 takes any string; white space and controls in it are a mistake of the author.
@@ -30,17 +32,21 @@ class ProviderSpec:
 
 @frozen
 class IdentityProvider:
+    """`principals`: whose tokens this provider's own ids stand for, as the status says, where tokens hold no more."""
+
     metadata: Metadata
     spec: ProviderSpec
+    principals: Mapping[str, Subject] = field(factory=dict, repr=False, hash=False)
 
 
 @frozen
 class ClusterIdentityProvider:
-    """`namespace_selector` says which namespaces may use it; without one, none may."""
+    """`namespace_selector` says which namespaces may use it; without one, none may. The rest as above."""
 
     metadata: Metadata
     spec: ProviderSpec
     namespace_selector: LabelSelector | None = None
+    principals: Mapping[str, Subject] = field(factory=dict, repr=False, hash=False)
 
 
 AnyProvider = IdentityProvider | ClusterIdentityProvider
@@ -48,11 +54,24 @@ AnyProvider = IdentityProvider | ClusterIdentityProvider
 
 def read_identity_provider(node: Node, default_namespace: str = "") -> IdentityProvider:
     fields = node.fields()
-    fields.ignore("apiVersion", "kind", "status")
+    fields.ignore("apiVersion", "kind")
     metadata = read_metadata(fields.required("metadata"), True, default_namespace)
-    spec = fields.required("spec")
+    spec, status = fields.required("spec"), fields.optional("status")
     fields.done()
-    return IdentityProvider(metadata, _read_spec(spec))
+    return IdentityProvider(metadata, _read_spec(spec), _read_principals(status))
+
+
+def _read_principals(status: Node | None) -> Mapping[str, Subject]:
+    """An id of which the status says no subject is nobody's."""
+    found = ((principal, _subject_or_none(text)) for principal, text in texts(status, "principals").items())
+    return {principal: subject for principal, subject in found if subject is not None}
+
+
+def _subject_or_none(text: str) -> Subject | None:
+    try:
+        return Subject.parse(text)
+    except ParseError:
+        return None
 
 
 def _read_spec(node: Node, *also: str) -> ProviderSpec:
@@ -73,11 +92,14 @@ def _read_spec(node: Node, *also: str) -> ProviderSpec:
 
 def read_cluster_identity_provider(node: Node, default_namespace: str = "") -> ClusterIdentityProvider:
     fields = node.fields()
-    fields.ignore("apiVersion", "kind", "status")
+    fields.ignore("apiVersion", "kind")
     metadata = read_metadata(fields.required("metadata"), False)
-    spec = fields.required("spec")
+    spec, status = fields.required("spec"), fields.optional("status")
     fields.done()
     selector = spec.fields().optional("namespaceSelector")
     return ClusterIdentityProvider(
-        metadata, _read_spec(spec, "namespaceSelector"), label_selector(selector) if selector else None
+        metadata,
+        _read_spec(spec, "namespaceSelector"),
+        label_selector(selector) if selector else None,
+        _read_principals(status),
     )

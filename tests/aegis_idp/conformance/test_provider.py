@@ -1,12 +1,18 @@
 """What the author of a plugin tells the tests."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+
+import pytest
 
 from aegis_api.hosts import HostPattern
 from aegis_api.names import Subject
 from aegis_idp.blocking import run
 from aegis_idp.conformance import ProviderUnderTest, oauth_refusal
-from aegis_idp.values import Owner
+from aegis_idp.errors import ClaimRefused
+from aegis_idp.http import Http
+from aegis_idp.values import PRINCIPAL, Owner, Principal, Provisioned, ProvisionRequest
+from aegis_idp_template.plugin import TemplatePlugin
+from aegis_idp_template.settings import TemplateSettings
 
 ORDERS = Subject("shop", "orders")
 
@@ -40,3 +46,25 @@ def test_a_request_can_be_another_owners(make: Callable[..., ProviderUnderTest])
 def test_the_refusal_is_that_of_oauth() -> None:
     """The default is the error response of RFC 6749."""
     assert oauth_refusal("because").json_object("x") == {"error": "invalid_client", "error_description": "because"}
+
+
+class WithIds(TemplatePlugin):
+    """A provider whose tokens say no more than an id of its own."""
+
+    def subject(self, settings: TemplateSettings, claims: Mapping[str, object]) -> Principal:  # type: ignore[override]
+        return Principal(f"id of {claims['sub']}")
+
+    async def provision(self, settings: TemplateSettings, request: ProvisionRequest, http: Http) -> Provisioned:
+        await super().provision(settings, request, http)
+        return Provisioned({PRINCIPAL: f"id of {request.subject}"})
+
+
+def test_an_id_of_the_provider_is_looked_up(make: Callable[..., ProviderUnderTest]) -> None:
+    """As the host does it: by what provision() gave back; an id that is nobody's is refused."""
+    provider = make(WithIds())
+    assert provider.mounts(ORDERS).metadata == {}
+    provider.make_known(ORDERS)
+    assert provider.mounts(ORDERS).request("aegis").metadata == {PRINCIPAL: f"id of {ORDERS}"}
+    assert provider.subject({"sub": str(ORDERS)}) == ORDERS
+    with pytest.raises(ClaimRefused, match="0 identities have this id"):
+        provider.subject({"sub": "somebody"})

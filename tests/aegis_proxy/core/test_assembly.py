@@ -221,3 +221,19 @@ def test_only_a_provider_that_is_there_has_a_spec() -> None:
     spec = spec_of(PROVIDER)
     assert spec is not None
     assert spec.type == "oidc"
+
+
+def test_a_new_identity_is_known_at_once() -> None:
+    """Whose ids at the provider are comes from the provider's status, and a change of it is a new snapshot."""
+    before = first()
+    document = {
+        "apiVersion": "aegis.aegisproxy.io/v1",
+        "kind": "IdentityProvider",
+        "metadata": {"name": "corp", "namespace": "shop"},
+        "spec": {"type": "oidc", "audience": "aegis"},
+        "status": {"principals": {"id-1": str(ALICE)}},
+    }
+    provider: Held[Any] = read_object(document, Key("IdentityProvider", "corp"), "shop")
+    after = assemble(inputs(evolve(VIEW, accepted=provider, own=provider)), before)
+    assert after.authorities["https://idp.test"].principals == {"id-1": ALICE}
+    assert after.generation == before.generation + 1

@@ -1,8 +1,10 @@
 from collections.abc import Mapping
 
 import pytest
+from attrs import evolve
 
 from aegis_api.names import Subject
+from aegis_idp.values import Principal
 from aegis_proxy.core.receipt import Receipt, Wanted, WrongToken, check_receipt
 from support.tokens import AUDIENCE, ISSUER, NOW, SUBJECT, claims, mint, subject_of_sub
 
@@ -71,3 +73,16 @@ def test_a_defect_of_the_plugin_is_a_refusal() -> None:
 
     with pytest.raises(WrongToken, match="ZeroDivisionError"):
         check_receipt(mint().decode(), WANTED, broken, NOW)
+
+
+def test_a_token_bears_our_own_id() -> None:
+    """Where it names no subject, it is known by the id that the identity has at the provider."""
+
+    def check_id(wanted: Wanted) -> Receipt:
+        return check_receipt(mint().decode(), wanted, lambda _: Principal("id-1"), NOW)
+
+    assert check_id(evolve(WANTED, principal="id-1")).expires == NOW + 60
+    with pytest.raises(WrongToken, match="of the id 'id-1', wanted id-2"):
+        check_id(evolve(WANTED, principal="id-2"))
+    with pytest.raises(WrongToken, match="of the id 'id-1', wanted none"):
+        check_id(WANTED)

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from aegis_api.names import Subject
 from aegis_idp.errors import ClaimRefused
-from aegis_idp.values import ASYMMETRIC_ALGORITHMS
+from aegis_idp.values import ASYMMETRIC_ALGORITHMS, Principal
 from aegis_proxy.core.keys import KeySet
 from aegis_proxy.core.snapshot import Audiences, Authority
 from aegis_proxy.core.tokens import SKEW, Reason, TokenRefused, verify
@@ -691,3 +691,17 @@ def test_keys_of_the_samples_are_published() -> None:
     """The refusals above are not for want of keys."""
     assert set(key_set(RSA, EC, ED).by_kid) == {"k1", "k2", "k3"}
     assert [verify(token, KNOWN, NOW).kid for token in GOOD_TOKENS] == ["k1", "k2", "k3"]
+
+
+def test_an_id_of_the_provider_is_looked_up() -> None:
+    """Where a token holds no more, the provider's status says whose id it is; an id that is nobody's is refused."""
+    known = {"id-1": Subject("shop", "cart")}
+    good = authorities(EC, subject=lambda _: Principal("id-1"), principals=known)
+    assert verify(said(), good, NOW).subject == Subject("shop", "cart")
+    for unknown in (
+        authorities(EC, subject=lambda _: Principal("id-2"), principals=known),
+        authorities(EC, subject=lambda _: Principal("id-1")),
+    ):
+        refused = refusal(said(), unknown)
+        assert refused.reason is Reason.NO_SUBJECT
+        assert "no Identity of the provider has the id" in refused.detail

@@ -312,3 +312,15 @@ def test_s01_tokens_do_not_show(bench: Bench) -> None:
     bench.plugin.answer(token())
     assert token().decode() not in bench.log.text() + str(bench.tokens.describe())
     assert bench.tokens.describe() == [{"audience": AUDIENCE, "expires_in": 1000, "problem": None}]
+
+
+def test_what_is_known_at_the_provider_goes_to_the_plugin(bench: Bench) -> None:
+    """Another id there is another identity: its tokens are asked for anew, and the old ones are not sent."""
+    provider = scripted_provider(bench.plugin)
+    for metadata in ({}, {"principal": "id-1"}):
+        bench.tokens.bind(Binding(provider, ME, lambda: ISSUER, metadata))
+        assert bench.tokens.cached(AUDIENCE) is None
+        bench.fetch()
+        assert bench.plugin.asked[-1][0].metadata == metadata
+        bench.plugin.answer(token())
+        assert bench.tokens.cached(AUDIENCE) == token()

@@ -32,6 +32,8 @@ from aegis_reconcile.observe import (
     observe_identity,
     observe_rights,
     parsed,
+    provider_document,
+    provider_key,
     refused_account,
     usable_provider,
     with_document,
@@ -41,6 +43,7 @@ from aegis_reconcile.plan.answers import Problem, Usable
 from aegis_reconcile.plan.identities import Deprovision, Do, Finish, Observed, Provision, next_step
 from aegis_reconcile.plan.identity_status import plan_unreadable_identity
 from aegis_reconcile.plan.policies import plan_policy
+from aegis_reconcile.plan.principals import agrees, plan_principals, principal_of
 from aegis_reconcile.plan.providers import plan_provider
 from aegis_reconcile.plan.rights import plan_rights
 from aegis_reconcile.plan.status import seen, settled
@@ -98,6 +101,7 @@ class Reconciler:
                 left = list(pool.map(lambda key: self._attempt(key, partial(self._provider, key, True)), providers))
             left += [self._attempt(key, partial(self._policy, key, True)) for key in self._keys(INGRESS_POLICY)]
             left += [self._attempt(key, partial(self._identity, key, True)) for key in self._keys(IDENTITY)]
+            left += [self._attempt(key, partial(self._principals, key)) for key in providers]
             left += [self._attempt(space, partial(self._rights, space)) for space in meshed_namespaces(self.cluster)]
         finally:
             self._ticking.release()
@@ -115,9 +119,24 @@ class Reconciler:
         document = self.cluster.get(key)
         if key.resource != IDENTITY:
             return self._after_provider_event(key, document)
-        left = [self._attempt(key, partial(self._identity, key, False))]
+        left = self._after_principal(document)
+        left.append(self._attempt(key, partial(self._identity, key, False)))
         # A change of the spec may name another provider for proxies to read.
         return left if document is not None and seen(document) else [*left, rights()]
+
+    def _after_principal(self, identity: Object | None) -> list[Left]:
+        """The table of the provider, where it does not agree with what this Identity's status says.
+
+        The write of that status comes back as an event, so that this is looked at after each change of it.
+        """
+        if identity is None or not principal_of(identity):
+            return []
+        namespace, name = text(identity, "metadata", "namespace"), text(identity, "spec", "provider")
+        provider = provider_document(self.cluster, namespace, name)
+        if isinstance(provider, Problem) or agrees(provider, identity):
+            return []
+        key = provider_key(provider)
+        return [self._attempt(key, partial(self._principals, key))]
 
     def _after_provider_event(self, key: Key, document: Object | None) -> list[Left]:
         """The provider, and all that hangs on it. Our own status write comes back here, settled: nothing to do."""
@@ -160,6 +179,11 @@ class Reconciler:
         verdict = self.asker.trust(usable) if isinstance(usable, Usable) else usable
         self._act(plan_provider(key.resource, document, verdict, self.now(), refresh))
         return verdict if isinstance(verdict, Problem) and verdict.again else None
+
+    def _principals(self, key: Key) -> None:
+        document = self.cluster.get(key)
+        if document is not None:
+            self._act(plan_principals(key.resource, document, self.cluster.list(IDENTITY, key.namespace)))
 
     def _policy(self, key: Key, refresh: bool) -> None:
         document = self.cluster.get(key)

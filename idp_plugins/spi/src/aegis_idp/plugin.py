@@ -5,7 +5,16 @@ from typing import Protocol, TypeVar
 
 from aegis_api.names import Subject
 from aegis_idp.http import Http
-from aegis_idp.values import PodContext, PodNeeds, Provisioned, ProvisionRequest, Secret, TokenRequest, Trust
+from aegis_idp.values import (
+    PodContext,
+    PodNeeds,
+    Principal,
+    Provisioned,
+    ProvisionRequest,
+    Secret,
+    TokenRequest,
+    Trust,
+)
 
 S = TypeVar("S")
 
@@ -35,10 +44,11 @@ class Plugin(Protocol[S]):
     async def trust(self, settings: S, http: Http) -> Trust:
         """4. Whose tokens are good? May ask the provider (discovery); called again at times."""
 
-    def subject(self, settings: S, claims: Mapping[str, object]) -> Subject:
+    def subject(self, settings: S, claims: Mapping[str, object]) -> Subject | Principal:
         """4b. Whose token is this? `claims` come from a token whose signature, iss, aud, exp and nbf are good.
 
         Raises errors.ClaimRefused where they do not lead to one subject. Decides by what a workload cannot choose.
+        A Principal, where the provider's tokens hold no more than its own id: the host then looks up whose it is.
         """
 
     async def provision(self, settings: S, request: ProvisionRequest, http: Http) -> Provisioned:

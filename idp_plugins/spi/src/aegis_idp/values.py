@@ -73,13 +73,19 @@ class PodContext:
 
 
 class TokenRequest(Protocol):
-    """A token is wanted for `subject`, for `audience`. The files behind it are read afresh at each call."""
+    """A token is wanted for `subject`, for `audience`. The files behind it are read afresh at each call.
+
+    `metadata` is what `provision` gave back for this identity, empty as long as it did not.
+    """
 
     @property
     def subject(self) -> Subject: ...
 
     @property
     def audience(self) -> str: ...
+
+    @property
+    def metadata(self) -> Mapping[str, str]: ...
 
     def service_account_token(self, audience: str | None = None) -> Secret:
         """The pod's projected token: the main one, or the one for `audience`. Raises errors.Misconfigured if absent."""
@@ -129,6 +135,20 @@ class Trust:
     algorithms: frozenset[str] = field(validator=_algorithms)
     types: frozenset[str] = frozenset({"at+jwt"})
     max_lifetime: int = 86400
+
+
+@frozen
+class Principal:
+    """Who a token is of, by an id that the provider chose: a token of that provider cannot say more.
+
+    The host knows whose id it is: `provision` gave it back under the key `PRINCIPAL`.
+    """
+
+    id: str
+
+
+PRINCIPAL = "principal"
+"""The key of `Provisioned.metadata` that holds the id of an identity whose tokens lead to a `Principal`."""
 
 
 @frozen

@@ -7,7 +7,7 @@ from attrs import evolve, frozen
 from aegis_api.names import Subject
 from aegis_api.policy import IngressPolicy
 from aegis_api.provider import AnyProvider, ProviderSpec
-from aegis_idp.values import Trust
+from aegis_idp.values import Principal, Trust
 from aegis_proxy.core.keys import KeySet
 from aegis_proxy.core.knowledge import NOT_NAMED, Held, Pending, Present, View
 from aegis_proxy.core.rules import RuleIndex, compile_rules
@@ -20,7 +20,7 @@ class Trusted:
 
     trust: Trust
     keys: KeySet
-    subject: Callable[[Mapping[str, object]], Subject]
+    subject: Callable[[Mapping[str, object]], Subject | Principal]
 
 
 @frozen
@@ -96,7 +96,7 @@ def _is_same(before: Snapshot, after: Snapshot) -> bool:
 
 def _values(snapshot: Snapshot) -> tuple[object, ...]:
     identity = snapshot.identity
-    assumed = identity and (identity.subject, identity.provider, identity.hosts)
+    assumed = identity and (identity.subject, identity.provider, identity.hosts, identity.provider_metadata)
     told = snapshot.closed, snapshot.no_token
     return assumed, snapshot.audience, snapshot.audience_per_destination, told
 
@@ -129,6 +129,7 @@ def _authorities(inputs: Inputs, before: Mapping[str, Authority]) -> Mapping[str
         max_lifetime=trust.max_lifetime,
         keys=trusted.keys,
         subject=trusted.subject,
+        principals=accepted.resource.principals,
     )
     old = before.get(trust.issuer)
     return before if old is not None and _parts(old) == _parts(after) else {trust.issuer: after}
@@ -154,6 +155,7 @@ def _parts(authority: Authority) -> tuple[object, ...]:
         authority.max_lifetime,
         authority.keys,
         authority.subject,
+        authority.principals,
     )
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from attrs import field, frozen
 
 from aegis_api.names import Subject
+from aegis_idp.values import Principal
 from aegis_proxy.core.jws import parse
 from aegis_proxy.core.refresh import LAST_SECONDS
 from aegis_proxy.core.token_refusal import TokenRefused, quoted
@@ -23,11 +24,15 @@ class WrongToken(Exception):  # named by what came
 
 @frozen
 class Wanted:
-    """What was asked for. `issuer` is empty where it is not known yet."""
+    """What was asked for. `issuer` is empty where it is not known yet.
+
+    `principal` is the subject's id at the provider, empty where it has none.
+    """
 
     subject: Subject
     audience: str
     issuer: str = ""
+    principal: str = ""
 
 
 @frozen
@@ -40,7 +45,7 @@ class Receipt:
 
 
 def check_receipt(
-    token: str, wanted: Wanted, subject_of: Callable[[Mapping[str, object]], Subject], now: float
+    token: str, wanted: Wanted, subject_of: Callable[[Mapping[str, object]], Subject | Principal], now: float
 ) -> Receipt:
     """Checks iss, aud, exp and the subject. Raises WrongToken; `subject_of` may raise anything."""
     raw = token.encode("utf-8", "replace")
@@ -62,7 +67,10 @@ def check_receipt(
         subject = subject_of(claims)
     except Exception as error:  # noqa: BLE001  # a plugin's defect must not become a token that is sent unchecked
         raise WrongToken(f"got a token without a subject that the plugin knows ({type(error).__name__})") from None
-    if subject != wanted.subject:
+    if isinstance(subject, Principal):
+        if not wanted.principal or subject.id != wanted.principal:
+            raise WrongToken(f"got a token of the id {_said(subject.id)}, wanted {wanted.principal or 'none'}")
+    elif subject != wanted.subject:
         raise WrongToken(f"got a token of the subject {subject}, wanted {wanted.subject}")
     issued = _instant(claims, "iat")
     return Receipt(raw, now if issued is None or issued > now else issued, expires)

@@ -7,6 +7,7 @@ from attrs import field, frozen
 from aegis_api.hosts import service_of
 from aegis_api.identity import Identity
 from aegis_api.names import Subject
+from aegis_idp.values import Principal
 from aegis_proxy.core.keys import KeySet
 from aegis_proxy.core.rules import NO_RULES, RuleIndex
 
@@ -32,7 +33,8 @@ class Audiences:
 class Authority:
     """A provider whose tokens this pod accepts. `subject` is its plugin's answer to "whose token is this?".
 
-    `keys` may be empty: then nobody can be verified, which is a 503 and not a 401.
+    `keys` may be empty: then nobody can be verified, which is a 503 and not a 401. Where `subject` gives a Principal,
+    `principals` says whose id it is.
     """
 
     provider: str
@@ -42,7 +44,8 @@ class Authority:
     types: frozenset[str]
     max_lifetime: int
     keys: KeySet
-    subject: Callable[[Mapping[str, object]], Subject] = field(repr=False)
+    subject: Callable[[Mapping[str, object]], Subject | Principal] = field(repr=False)
+    principals: Mapping[str, Subject] = field(factory=dict, repr=False)
 
 
 @frozen(eq=False)

@@ -14,6 +14,7 @@ from attrs import field, frozen
 
 from aegis_api.names import Subject
 from aegis_idp.errors import ClaimRefused
+from aegis_idp.values import Principal
 from aegis_proxy.core.jws import Header, Jws, parse
 from aegis_proxy.core.snapshot import Authority
 from aegis_proxy.core.token_refusal import Reason, TokenRefused, quoted
@@ -207,9 +208,20 @@ def _subject(signed: SignedClaims) -> Subject:
         # Whatever a plugin's defect is, its caller is a caller whom nobody knows.
         detail = f"the plugin of {authority.provider} raised {type(error).__name__}"
         raise _refusal(signed, Reason.PLUGIN_FAILED, detail) from error
+    if type(subject) is Principal:
+        return _owner_of(subject, signed)
     # A Subject of exactly this class holds nothing but visible ASCII.
     if type(subject) is not Subject:
         raise _refusal(signed, Reason.PLUGIN_FAILED, f"the plugin of {authority.provider} returned no Subject")
+    return subject
+
+
+def _owner_of(principal: Principal, signed: SignedClaims) -> Subject:
+    subject = signed.authority.principals.get(principal.id)
+    if subject is None:
+        raise _refusal(
+            signed, Reason.NO_SUBJECT, f"no Identity of the provider has the id {quoted(principal.id)} there"
+        )
     return subject
 
 

@@ -276,7 +276,9 @@ class Control:
         except Misconfigured as error:
             self.tokens.bind(None, str(error))
             return
-        self.tokens.bind(Binding(provider, identity.resource.subject, lambda: self._issuer_of(provider)))
+        known = identity.resource
+        binding = Binding(provider, known.subject, lambda: self._issuer_of(provider), known.provider_metadata)
+        self.tokens.bind(binding)
         self.tokens.pin(_first_audience(identity.resource, spec))
 
     def _issuer_of(self, provider: Provider) -> str:

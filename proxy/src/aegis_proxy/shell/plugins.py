@@ -14,7 +14,7 @@ from aegis_idp.errors import Misconfigured, ProviderError
 from aegis_idp.http import Http
 from aegis_idp.plugin import Plugin
 from aegis_idp.settings import read_settings
-from aegis_idp.values import Secret, TokenRequest, Trust
+from aegis_idp.values import Principal, Secret, TokenRequest, Trust
 
 # A pod has one provider, or two while it moves; a few more while an operator tries settings.
 _REMEMBERED = 4
@@ -51,7 +51,7 @@ class Provider:
         except Exception as error:
             raise _defect(self.spec.type, "acquire", error) from error
 
-    def subject(self, claims: Mapping[str, object]) -> Subject:
+    def subject(self, claims: Mapping[str, object]) -> Subject | Principal:
         """Whatever the plugin raises goes through: `core.tokens` turns it into a refusal."""
         return self._plugin.subject(self._settings, claims)
 

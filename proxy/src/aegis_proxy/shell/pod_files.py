@@ -1,8 +1,9 @@
 """What Kubernetes mounts in the sidecar for its provider: projected tokens and Secrets, read afresh at each use."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
-from attrs import frozen
+from attrs import field, frozen
 
 from aegis_api.names import Subject
 from aegis_idp import mounts
@@ -71,6 +72,7 @@ class PodTokenRequest:
     subject: Subject
     audience: str
     files: PodFiles
+    metadata: Mapping[str, str] = field(factory=dict, hash=False)
 
     def service_account_token(self, audience: str | None = None) -> Secret:
         return self.files.token(audience)

@@ -1,7 +1,7 @@
 """Tokens for the way out: cached, refreshed before they expire, fetched once for all who wait."""
 
 from collections import Counter, OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from random import Random
 from typing import Any
 
@@ -14,6 +14,7 @@ from twisted.python.failure import Failure
 from aegis_api.names import Subject
 from aegis_idp.errors import Misconfigured, ProviderError, Refused
 from aegis_idp.http import Http
+from aegis_idp.values import PRINCIPAL
 from aegis_proxy.core.backoff import Backoff
 from aegis_proxy.core.receipt import Receipt, Wanted, WrongToken, check_receipt
 from aegis_proxy.core.refresh import LAST_SECONDS, token_refresh_delay
@@ -38,11 +39,20 @@ class TokenUnavailable(Exception):  # named by what happened, as its catcher ask
 
 @frozen(eq=False)
 class Binding:
-    """Who asks which provider. `issuer` says whose tokens are expected, empty while that is not known."""
+    """Who asks which provider. `issuer` says whose tokens are expected, empty while that is not known.
+
+    `metadata` is what is known of the identity at its provider.
+    """
 
     provider: Provider
     subject: Subject
     issuer: Callable[[], str]
+    metadata: Mapping[str, str] = field(factory=dict)
+
+    def is_same(self, other: "Binding") -> bool:
+        """Whether tokens of the one are good for the other."""
+        same_provider = self.provider is other.provider
+        return same_provider and (self.subject, self.metadata) == (other.subject, other.metadata)
 
 
 @define(eq=False)
@@ -124,8 +134,7 @@ class TokenSource:
     def bind(self, binding: Binding | None, reason: str = "") -> None:
         """From now on asks as `binding`. Tokens of another one are forgotten; None: there are none, for `reason`."""
         before, self._binding, self._unbound = self._binding, binding, reason
-        same = before and binding and before.provider is binding.provider and before.subject == binding.subject
-        if not same:
+        if not (before and binding and before.is_same(binding)):
             self.forget()
             self.pin(self.pinned)
 
@@ -187,10 +196,10 @@ class TokenSource:
         if binding is None:
             return
         _cancel(entry)
-        request = PodTokenRequest(binding.subject, entry.audience, self._files)
+        request = PodTokenRequest(binding.subject, entry.audience, self._files, binding.metadata)
         call = Deferred.fromCoroutine(binding.provider.acquire(request, self._http)).addTimeout(_DEADLINE, self._clock)
         entry.call = call
-        wanted = Wanted(binding.subject, entry.audience, binding.issuer())
+        wanted = Wanted(binding.subject, entry.audience, binding.issuer(), binding.metadata.get(PRINCIPAL, ""))
         call.addCallback(lambda token: check_receipt(token.reveal(), wanted, binding.provider.subject, self._wall()))
         call.addCallbacks(self._arrived, self._failed, callbackArgs=(entry,), errbackArgs=(entry,))
 

@@ -161,13 +161,16 @@ def _establish(observed: Observed, now: str) -> Step:
 
 def _finish(observed: Observed, now: str, problem: Problem | None) -> Finish:
     usable = observed.provider if isinstance(observed.provider, Usable) else None
-    metadata = observed.made.metadata if isinstance(observed.made, Provisioned) else _metadata(observed.document)
+    metadata, provider_uid = _metadata(observed.document), text(observed.document, "status", "providerUid")
+    if isinstance(observed.made, Provisioned) and usable is not None:
+        metadata, provider_uid = observed.made.metadata, usable.provider.metadata.uid
     actions = plan_identity_status(
         observed.document,
         observed.identity,
         usable,
         observed.holder is not None,
         metadata,
+        provider_uid,
         problem,
         now,
         observed.thorough,

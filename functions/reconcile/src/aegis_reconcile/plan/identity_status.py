@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from aegis_api.conditions import Condition
 from aegis_api.identity import Identity
-from aegis_reconcile.objects import IDENTITY, Object, key_of, mapping
+from aegis_reconcile.objects import IDENTITY, Object, key_of, mapping, text
 from aegis_reconcile.plan.actions import Action
 from aegis_reconcile.plan.answers import Problem, Usable
 from aegis_reconcile.plan.status import PROVIDER_REACHABLE, PROVISIONED, READY, condition, write_status
@@ -16,19 +16,22 @@ def plan_identity_status(
     usable: Usable | None,
     held: bool,
     metadata: Mapping[str, str],
+    provider_uid: str,
     problem: Problem | None,
     now: str,
     refresh: bool,
 ) -> tuple[Action, ...]:
     """`usable` is the provider in use, `problem` what stands in the way.
 
-    `held`: something may exist at a provider; `metadata` is what its plugin wants back.
+    `held`: something may exist at a provider; `metadata` is what its plugin wants back, of the provider `provider_uid`.
     """
     fields: dict[str, object] = {"subject": str(identity.subject)}
     if usable is not None:
         fields["provider"] = usable.provider.spec.type
     if metadata and held:
         fields["metadata"] = dict(metadata)
+        if provider_uid:
+            fields["providerUid"] = provider_uid
     conditions = _good(document, identity, usable) if problem is None else _bad(document, problem, held)
     return write_status(key_of(IDENTITY, document), document, fields, conditions, now, refresh)
 
@@ -36,7 +39,10 @@ def plan_identity_status(
 def plan_unreadable_identity(document: Object, message: str, now: str, refresh: bool) -> tuple[Action, ...]:
     """The status of an Identity that the parser refuses. What is known of the provider's side stays."""
     metadata = mapping(document, "status", "metadata")
-    fields = {"metadata": metadata} if metadata else {}
+    provider_uid = text(document, "status", "providerUid")
+    fields: dict[str, object] = {"metadata": metadata} if metadata else {}
+    if metadata and provider_uid:
+        fields["providerUid"] = provider_uid
     conditions = _bad(document, Problem("SpecInvalid", message), bool(metadata))
     return write_status(key_of(IDENTITY, document), document, fields, conditions, now, refresh)
 

@@ -1,8 +1,9 @@
 """IdentityProvider and ClusterIdentityProvider: whether tokens of theirs can be judged."""
 
-from aegis_reconcile.objects import Object, Resource, key_of, text
+from aegis_reconcile.objects import Object, Resource, key_of, mapping, text
 from aegis_reconcile.plan.actions import Action
 from aegis_reconcile.plan.answers import Problem, Trusted
+from aegis_reconcile.plan.principals import PRINCIPALS
 from aegis_reconcile.plan.status import PROVIDER_REACHABLE, READY, condition, seen, write_status
 
 
@@ -23,5 +24,8 @@ def plan_provider(
             condition(document, READY, False, verdict.reason, verdict.message),
             condition(document, PROVIDER_REACHABLE, verdict.reachable, reachable_reason, verdict.message),
         ]
-    fields = {"issuer": issuer} if issuer else {}
+    principals = mapping(document, "status", PRINCIPALS)
+    fields: dict[str, object] = {"issuer": issuer} if issuer else {}
+    if principals:
+        fields[PRINCIPALS] = principals
     return write_status(key_of(resource, document), document, fields, conditions, now, refresh)

@@ -10,11 +10,20 @@ from aegis_idp.values import Secret, SecretKey
 class Mounts:
     """The projected tokens by audience, the first of which is the main one, and the mounted Secrets.
 
+    `metadata` is what the last `provision` gave back, as the Identity's status holds it.
+
     `request(audience)` is what a plugin gets. `read` counts what was read, so that a test knows what a token cost.
     """
 
-    def __init__(self, subject: Subject, tokens: Mapping[str, Secret], secrets: Mapping[SecretKey, Secret]) -> None:
+    def __init__(
+        self,
+        subject: Subject,
+        tokens: Mapping[str, Secret],
+        secrets: Mapping[SecretKey, Secret],
+        metadata: Mapping[str, str] = {},
+    ) -> None:
         self.subject = subject
+        self.metadata = metadata
         self.tokens = dict(tokens)
         self.secrets = dict(secrets)
         self.read: list[str | SecretKey] = []
@@ -32,6 +41,7 @@ class MountedRequest:
     def __init__(self, mounts: Mounts, audience: str) -> None:
         self._mounts = mounts
         self.subject = mounts.subject
+        self.metadata = mounts.metadata
         self.audience = audience
 
     def service_account_token(self, audience: str | None = None) -> Secret:

@@ -12,10 +12,21 @@ from aegis_api.reading import Node
 from aegis_idp.blocking import run
 from aegis_idp.conformance.cluster import Cluster
 from aegis_idp.conformance.mounts import Mounts
+from aegis_idp.errors import ClaimRefused
 from aegis_idp.http import Http, Response
 from aegis_idp.plugin import Plugin
 from aegis_idp.settings import read_settings
-from aegis_idp.values import Owner, PodContext, PodNeeds, Provisioned, ProvisionRequest, Secret, SecretKey
+from aegis_idp.values import (
+    PRINCIPAL,
+    Owner,
+    PodContext,
+    PodNeeds,
+    Principal,
+    Provisioned,
+    ProvisionRequest,
+    Secret,
+    SecretKey,
+)
 
 HOST = Subject("aegis-system", "aegis-reconcile")
 """The ServiceAccount of the reconcile function: whom the server lets make and remove identities."""
@@ -51,6 +62,7 @@ class ProviderUnderTest:
     objects: Callable[[], object] = lambda: None
     refusal: Callable[[str], Response] = oauth_refusal
     refusal_code: str = "invalid_client"
+    _known: dict[Subject, Mapping[str, str]] = field(factory=dict, init=False, repr=False)
 
     @http.default
     def _http(self) -> Http:
@@ -79,7 +91,18 @@ class ProviderUnderTest:
             subject,
             {token.audience: self.cluster.token(subject, token.audience) for token in needs.tokens},
             {key: Secret(self.secret(subject, key)) for key in needs.secrets},
+            self._known.get(subject, {}),
         )
+
+    def subject(self, claims: Mapping[str, object]) -> Subject:
+        """Whose token the claims are of, as the host finds it. Raises ClaimRefused."""
+        found = self.plugin.subject(self.settings, claims)
+        if not isinstance(found, Principal):
+            return found
+        owners = [subject for subject, metadata in self._known.items() if metadata.get(PRINCIPAL) == found.id]
+        if len(owners) != 1:
+            raise ClaimRefused(f"{len(owners)} identities have this id at the provider")
+        return owners[0]
 
     def request(self, subject: Subject, **changes: Any) -> ProvisionRequest:
         """The request to make or remove `subject`, by the reconcile function of this cluster."""
@@ -96,4 +119,10 @@ class ProviderUnderTest:
     def make_known(self, subject: Subject) -> Provisioned:
         """Lets the server know `subject`, by the plugin or by `enrol`."""
         self.enrol(subject)
-        return run(self.plugin.provision(self.settings, self.request(subject), self.http))
+        return self.made(subject)
+
+    def made(self, subject: Subject, **changes: Any) -> Provisioned:
+        """The plugin's answer to the request for `subject`, kept as its Identity's status keeps it."""
+        made = run(self.plugin.provision(self.settings, self.request(subject, **changes), self.http))
+        self._known[subject] = made.metadata
+        return made

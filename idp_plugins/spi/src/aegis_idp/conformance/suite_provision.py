@@ -134,7 +134,7 @@ class ProvisionSuite:
 
 
 def _make(provider: ProviderUnderTest, subject: Subject, **changes: Any) -> Provisioned:
-    return run(provider.plugin.provision(provider.settings, provider.request(subject, **changes), provider.http))
+    return provider.made(subject, **changes)
 
 
 def _remove(provider: ProviderUnderTest, subject: Subject, **changes: Any) -> None:

@@ -23,7 +23,7 @@ class TokenSuite:
         """A token passes the plugin's own trust() and subject(), with just the mounts that pod_needs() names."""
         provider.make_known(_ORDERS)
         claims = verified(provider, _acquired(provider, provider.mounts(_ORDERS)), provider.audience)
-        assert provider.plugin.subject(provider.settings, claims) == _ORDERS
+        assert provider.subject(claims) == _ORDERS
 
     def test_a_token_is_no_good_for_another_audience(self, provider: ProviderUnderTest) -> None:
         """What one audience accepts, another refuses."""
@@ -52,7 +52,7 @@ class TokenSuite:
             provider.make_known(subject)
         for subject in (_ORDERS, _SAME_NAME):
             claims = verified(provider, _acquired(provider, provider.mounts(subject)), provider.audience)
-            assert provider.plugin.subject(provider.settings, claims) == subject
+            assert provider.subject(claims) == subject
 
     def test_nothing_is_kept_between_calls(self, provider: ProviderUnderTest) -> None:
         """Calls for two subjects that take turns do not meet, and leave the plugin as it was."""
@@ -67,7 +67,7 @@ class TokenSuite:
             )
         )
         claims = [verified(provider, token, provider.audience) for token in tokens]
-        assert [provider.plugin.subject(provider.settings, claim) for claim in claims] == [_ORDERS, _STOCK]
+        assert [provider.subject(claim) for claim in claims] == [_ORDERS, _STOCK]
         assert dict(getattr(provider.plugin, "__dict__", {})) == before
 
     def test_each_call_reads_the_mounted_files(self, provider: ProviderUnderTest) -> None:
@@ -139,6 +139,6 @@ def _spoilt(provider: ProviderUnderTest, mounts: Mounts) -> list[Mounts]:
     ]
     bad_secrets: dict[SecretKey, Secret] = {key: Secret("not-the-right-secret") for key in mounts.secrets}
     return [
-        *(Mounts(subject, tokens, mounts.secrets) for tokens in bad_tokens if tokens),
-        *([Mounts(subject, mounts.tokens, bad_secrets)] if bad_secrets else []),
+        *(Mounts(subject, tokens, mounts.secrets, mounts.metadata) for tokens in bad_tokens if tokens),
+        *([Mounts(subject, mounts.tokens, bad_secrets, mounts.metadata)] if bad_secrets else []),
     ]

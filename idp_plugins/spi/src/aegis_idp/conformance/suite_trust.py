@@ -66,7 +66,7 @@ class TrustSuite:
         for name in claims:
             for odd in ({key: value for key, value in claims.items() if key != name}, *_with_junk(claims, name)):
                 try:
-                    subject = provider.plugin.subject(provider.settings, odd)
+                    subject = provider.subject(odd)
                 except ClaimRefused:
                     deciding.add(name)
                 else:
@@ -76,13 +76,13 @@ class TrustSuite:
     def test_no_claims_are_refused(self, provider: ProviderUnderTest) -> None:
         """A token that says nothing is nobody's."""
         with pytest.raises(ClaimRefused):
-            provider.plugin.subject(provider.settings, {})
+            provider.subject({})
 
     def test_claims_are_left_alone(self, provider: ProviderUnderTest) -> None:
         """subject() reads the claims and does not change them: the proxy judges by them afterwards."""
         claims = dict(_good_claims(provider))
         before = copy.deepcopy(claims)
-        provider.plugin.subject(provider.settings, claims)
+        provider.subject(claims)
         assert claims == before
 
     def test_a_cancelled_trust_ends(self, provider: ProviderUnderTest) -> None:
