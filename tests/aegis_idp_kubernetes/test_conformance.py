@@ -1,6 +1,6 @@
 """The conformance suite, inside a cluster and outside of it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -9,13 +9,17 @@ from aegis_idp.conformance import Cluster, Conformance, ProviderUnderTest
 from aegis_idp_kubernetes import PLUGIN
 
 
+def _rotation_of(cluster: Cluster) -> Callable[[bool], None]:
+    return lambda overlap: cluster.keys.rotate(overlap=overlap)
+
+
 class TestInACluster(Conformance):
     """Discovery and keys at the API server, as a pod."""
 
     @pytest.fixture
     def provider(self) -> Iterator[ProviderUnderTest]:
         with Cluster() as cluster:
-            yield ProviderUnderTest(PLUGIN, {}, cluster)
+            yield ProviderUnderTest(PLUGIN, {}, cluster, rotate=_rotation_of(cluster))
 
 
 class TestOutsideOfACluster(Conformance):
@@ -24,4 +28,5 @@ class TestOutsideOfACluster(Conformance):
     @pytest.fixture
     def provider(self) -> Iterator[ProviderUnderTest]:
         with Cluster(public=True) as cluster:
-            yield ProviderUnderTest(PLUGIN, {"issuer": cluster.issuer}, cluster, http=BlockingHttp())
+            config, rotate = {"issuer": cluster.issuer}, _rotation_of(cluster)
+            yield ProviderUnderTest(PLUGIN, config, cluster, http=BlockingHttp(), rotate=rotate)

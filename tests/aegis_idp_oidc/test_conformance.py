@@ -45,7 +45,7 @@ class TestClientAssertion(Conformance):
             server.clients[client.id] = client
 
         config = {"issuer": server.issuer, "grant": "client_assertion", "subjectTemplate": _TEMPLATE}
-        return ProviderUnderTest(PLUGIN, config, cluster, enrol=enrol)
+        return ProviderUnderTest(PLUGIN, config, cluster, enrol=enrol, rotate=server.rotate)
 
 
 class TestJwtBearer(Conformance):
@@ -54,7 +54,7 @@ class TestJwtBearer(Conformance):
     @pytest.fixture
     def provider(self, cluster: Cluster, server: OidcServer) -> ProviderUnderTest:
         config = {"issuer": server.issuer, "grant": "jwt_bearer", "audienceParameter": "resource"}
-        return ProviderUnderTest(PLUGIN, config, cluster)
+        return ProviderUnderTest(PLUGIN, config, cluster, rotate=server.rotate)
 
 
 class TestBasicSecret(Conformance):
@@ -82,7 +82,7 @@ class TestBasicSecret(Conformance):
             "subjectClaim": "azp",
             "subjectTemplate": _TEMPLATE,
         }
-        return ProviderUnderTest(PLUGIN, config, cluster, enrol=enrol, secret=_secret)
+        return ProviderUnderTest(PLUGIN, config, cluster, enrol=enrol, secret=_secret, rotate=server.rotate)
 
 
 class TestPostedSecret(TestBasicSecret):

@@ -87,6 +87,10 @@ class OidcServer:
         self.stopped.set()
         self._server.__exit__()
 
+    def rotate(self, overlap: bool) -> None:
+        """Signs with a new key; without `overlap` the old one is withdrawn."""
+        self.keys.rotate(overlap=overlap)
+
     def discovery(self) -> dict[str, object]:
         return {
             "issuer": self.issuer,

@@ -7,6 +7,7 @@ from token_service import TokenService
 
 from aegis_idp.conformance import Cluster, Conformance, ProviderUnderTest
 from aegis_idp.discovery import load
+from aegis_idp_template.accounts import account_name
 
 
 class TestConformance(Conformance):
@@ -18,4 +19,6 @@ class TestConformance(Conformance):
                 {"address": service.url},
                 cluster,
                 objects=lambda: {name: dict(account) for name, account in service.accounts.items()},
+                rotate=lambda overlap: service.keys.rotate(overlap=overlap),
+                spoil=lambda subject: service.accounts[account_name(subject)].update(subject="nobody"),
             )

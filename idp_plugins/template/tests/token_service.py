@@ -22,7 +22,7 @@ class TokenService:
     """Trusts the ServiceAccount tokens of `cluster`. `accounts` holds subject and owner by account name."""
 
     def __init__(self, cluster: Cluster) -> None:
-        self._cluster = cluster
+        self.cluster = cluster
         self._server = LoopbackServer(self._answer)
         self.keys = KeyRing()
         self.accounts: dict[str, dict[str, str]] = {}
@@ -34,6 +34,13 @@ class TokenService:
 
     def __exit__(self, *_: object) -> None:
         self._server.__exit__()
+
+    def token(self, subject: str, audience: str, *, begins: int = 0, lives: int = 600) -> str:
+        """A token as the service issues it, good from `begins` seconds from now on."""
+        now = int(time.time())
+        return self.keys.current.sign(
+            {"iss": self.url, "sub": subject, "aud": audience, "iat": now, "nbf": now + begins, "exp": now + lives}
+        )
 
     def _answer(self, request: Received) -> Answer:
         try:
@@ -54,9 +61,7 @@ class TokenService:
         subject = self._verified(asked["token"])
         if subject not in {account["subject"] for account in self.accounts.values()}:
             raise No(403, "no_account", f"no account for {subject}")
-        now = int(time.time())
-        claims = {"iss": self.url, "sub": subject, "aud": asked["audience"], "iat": now, "exp": now + 600}
-        return Answer.json(200, {"token": self.keys.current.sign(claims)})
+        return Answer.json(200, {"token": self.token(subject, asked["audience"])})
 
     def _account(self, request: Received, name: str) -> Answer:
         if self._verified(request.bearer()) != str(HOST):
@@ -72,7 +77,7 @@ class TokenService:
 
     def _verified(self, token: str) -> str:
         """The sub of a ServiceAccount token that is good here: signed by a key that the cluster publishes."""
-        answer = run(BlockingHttp().request("GET", self._cluster.jwks_uri)).good_answer("the cluster's keys")
+        answer = run(BlockingHttp().request("GET", self.cluster.jwks_uri)).good_answer("the cluster's keys")
         try:
             kid = jwt.get_unverified_header(token).get("kid")
             (key,) = (key for key in jwt.PyJWKSet.from_dict(dict(answer)).keys if key.key_id == kid)
@@ -81,7 +86,7 @@ class TokenService:
                 key.key,
                 algorithms=["ES256"],
                 audience=self.url,
-                issuer=self._cluster.issuer,
+                issuer=self.cluster.issuer,
                 options={"require": ["exp", "iss", "sub", "aud"]},
             )
         except (jwt.PyJWTError, ValueError) as error:

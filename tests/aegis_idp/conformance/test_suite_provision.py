@@ -92,20 +92,6 @@ def _nameless(request: Any) -> Any:
     return evolve(request, subject=Subject("all", request.subject.name))
 
 
-class Reuses(TemplatePlugin):
-    """Gives up when a first run was cut off: it keeps a note of having begun."""
-
-    _begun = False
-
-    async def provision(self, settings: Any, request: Any, http: Any) -> Provisioned:
-        if self._begun:
-            return Provisioned()
-        self._begun = True
-        made = await super().provision(settings, request, http)
-        self._begun = False
-        return made
-
-
 class Tells(TemplatePlugin):
     """Puts the host's token into its error."""
 
@@ -132,7 +118,6 @@ class Tells(TemplatePlugin):
         (SUITE.test_foreign_objects_stay, Steals(), AssertionError),
         (SUITE.test_namesakes_do_not_meet, OneNamespace(), AssertionError),
         (SUITE.test_a_removed_identity_gets_no_token, Leaves(), FAILED),
-        (SUITE.test_a_crash_between_any_two_requests_is_healed, Reuses(), AssertionError),
         (SUITE.test_a_provider_that_is_down_changes_nothing_and_keeps_secrets, Tells(), AssertionError),
     ],
     ids=lambda value: getattr(value, "__name__", type(value).__name__),

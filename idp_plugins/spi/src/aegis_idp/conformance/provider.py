@@ -49,6 +49,8 @@ class ProviderUnderTest:
     - `secret`: what stands in a Kubernetes Secret that the plugin wants mounted
     - `enrol`: lets the server know a subject, where the plugin does not do so itself (`makes_objects`)
     - `objects`: all that now exists at the server, as a value to compare; for plugins that make objects
+    - `rotate`: makes the server sign with a new key from now on; True leaves the former one published
+    - `spoil`: changes what the server holds for a subject, as an administrator's slip would
     - `refusal`: how this server answers no, with a text of its own, and `refusal_code`, which the error must show
     """
 
@@ -60,6 +62,8 @@ class ProviderUnderTest:
     secret: Callable[[Subject, SecretKey], str] = lambda _, __: ""
     enrol: Callable[[Subject], None] = lambda _: None
     objects: Callable[[], object] = lambda: None
+    rotate: Callable[[bool], None] | None = None
+    spoil: Callable[[Subject], None] | None = None
     refusal: Callable[[str], Response] = oauth_refusal
     refusal_code: str = "invalid_client"
     _known: dict[Subject, Mapping[str, str]] = field(factory=dict, init=False, repr=False)

@@ -12,6 +12,7 @@ from aegis_api.names import Subject
 from aegis_idp.blocking import run
 from aegis_idp.conformance.provider import ProviderUnderTest
 from aegis_idp.conformance.secrecy import assert_keeps
+from aegis_idp.conformance.troubles import TROUBLES, Trouble
 from aegis_idp.conformance.wires import Sent, Tapped
 from aegis_idp.errors import ProviderError, Refused, Unavailable
 from aegis_idp.http import Http, Response
@@ -36,6 +37,13 @@ class FaultSuite:
         """What the HTTP client says of the network is left as it is: Unavailable."""
         for error, _ in _errors(provider, _no_answer):
             assert isinstance(error, Unavailable)
+
+    @pytest.mark.parametrize("trouble", TROUBLES, ids=lambda trouble: trouble.__name__)
+    def test_trouble_on_the_wire_passes(self, provider: ProviderUnderTest, trouble: Trouble) -> None:
+        """A server that is down, hangs up, is slow, drips, or sends too much is Unavailable, by a real client."""
+        with trouble() as ask:
+            for error, _ in _errors(provider, lambda sent: ask(sent.method)):
+                assert isinstance(error, Unavailable)
 
     @pytest.mark.parametrize(
         ("kind", "body"),

@@ -1,8 +1,7 @@
-"""Provisioning: made once, mended, removed, and never another owner's. For plugins that make objects."""
+"""Provisioning: made once, removed, and never another owner's. For plugins that make objects."""
 
 # These are tests: asserts are what they consist of.
 
-from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any
 
@@ -14,7 +13,7 @@ from aegis_idp.conformance.provider import ProviderUnderTest
 from aegis_idp.conformance.secrecy import assert_keeps
 from aegis_idp.conformance.wires import Sent, Tapped
 from aegis_idp.errors import ForeignObject, ProviderError, Unavailable
-from aegis_idp.http import Http, Response
+from aegis_idp.http import Response
 from aegis_idp.values import Owner, Provisioned, Secret
 
 _ORDERS, _SAME_NAME = Subject("shop", "orders"), Subject("bank", "orders")
@@ -88,32 +87,6 @@ class ProvisionSuite:
         with pytest.raises(ProviderError):
             run(provider.plugin.acquire(provider.settings, mounts.request(provider.audience), provider.http))
 
-    def test_a_crash_between_any_two_requests_is_healed(self, provider: ProviderUnderTest) -> None:
-        """Making and removing, cut off after each request in turn, are finished by the next run."""
-        nothing = provider.objects()
-        _make(provider, _ORDERS)
-        everything = provider.objects()
-        _remove(provider, _ORDERS)
-
-        def make(http: Http) -> Coroutine[Any, Any, object]:
-            return provider.plugin.provision(provider.settings, provider.request(_ORDERS), http)
-
-        def remove(http: Http) -> Coroutine[Any, Any, object]:
-            return provider.plugin.deprovision(provider.settings, provider.request(_ORDERS), http)
-
-        crashes = 0
-        while _crashed(make, provider.http, crashes):
-            run(make(provider.http))
-            assert provider.objects() == everything
-            run(remove(provider.http))
-            crashes += 1
-        crashes = 0
-        while _crashed(remove, provider.http, crashes):
-            run(remove(provider.http))
-            assert provider.objects() == nothing
-            run(make(provider.http))
-            crashes += 1
-
     def test_a_provider_that_is_down_changes_nothing_and_keeps_secrets(self, provider: ProviderUnderTest) -> None:
         """Unavailable comes out as such, without the host's token in it."""
         if not provider.makes_objects:
@@ -139,16 +112,3 @@ def _make(provider: ProviderUnderTest, subject: Subject, **changes: Any) -> Prov
 
 def _remove(provider: ProviderUnderTest, subject: Subject, **changes: Any) -> None:
     run(provider.plugin.deprovision(provider.settings, provider.request(subject, **changes), provider.http))
-
-
-def _no_answer(_: Sent) -> Response:
-    raise Unavailable("connection reset")
-
-
-def _crashed(question: Callable[[Http], Coroutine[Any, Any, object]], http: Http, at: int) -> bool:
-    """Whether the question failed because its request number `at` got no answer; False if it made fewer."""
-    try:
-        run(question(Tapped(http, at, _no_answer)))
-    except Unavailable:
-        return True
-    return False

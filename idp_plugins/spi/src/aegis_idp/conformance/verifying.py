@@ -9,6 +9,9 @@ from aegis_idp.conformance.provider import ProviderUnderTest
 from aegis_idp.http import Http
 from aegis_idp.values import KeySetDocument, Secret, Trust
 
+LEEWAY_SECONDS = 30
+"""How far the clocks of a proxy and of a provider may be apart (aegis_proxy.core.tokens)."""
+
 
 class TokenRefused(Exception):  # named by what happened, as in aegis_idp.errors
     """The proxy would answer 401."""
@@ -16,14 +19,18 @@ class TokenRefused(Exception):  # named by what happened, as in aegis_idp.errors
 
 def verified(provider: ProviderUnderTest, token: Secret, audience: str) -> Mapping[str, object]:
     """The claims of a token that is good for `audience` by the plugin's own `trust`. Raises TokenRefused."""
-    trust = run(provider.plugin.trust(provider.settings, provider.http))
+    return verified_by(run(provider.plugin.trust(provider.settings, provider.http)), provider.http, token, audience)
+
+
+def verified_by(trust: Trust, http: Http, token: Secret, audience: str) -> Mapping[str, object]:
+    """The claims of a token that is good for `audience` by `trust`, whose keys are fetched now. Raises TokenRefused."""
     try:
         header = jwt.get_unverified_header(token.reveal())
         if header["alg"] not in trust.algorithms:
             raise TokenRefused(f"the algorithm {header['alg']} is not one that trust() names")
         if str(header.get("typ", "jwt")).lower() not in {"jwt", *trust.types}:
             raise TokenRefused(f"the typ {header.get('typ')} is not one that trust() names")
-        found = [key for key in key_set(trust, provider.http) if key.key_id == header.get("kid")]
+        found = [key for key in key_set(trust, http) if key.key_id == header.get("kid")]
         if len(found) != 1:
             raise TokenRefused(f"{len(found)} keys have the token's kid")
         claims: Mapping[str, object] = jwt.decode(
@@ -32,7 +39,7 @@ def verified(provider: ProviderUnderTest, token: Secret, audience: str) -> Mappi
             algorithms=[header["alg"]],
             audience=audience,
             issuer=trust.issuer,
-            leeway=30,
+            leeway=LEEWAY_SECONDS,
             options={"require": ["exp", "iss", "aud"]},
         )
     except jwt.PyJWTError as error:

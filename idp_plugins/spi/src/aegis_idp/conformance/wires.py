@@ -22,12 +22,18 @@ class Sent:
 
 
 class Tapped:
-    """Passes requests on and keeps them in `sent`; the one with the number `at` is answered by `fault` instead."""
+    """Passes requests on and keeps them in `sent`; the one with the number `at` is answered by `fault` instead.
 
-    def __init__(self, http: Http, at: int = -1, fault: Callable[[Sent], Response] | None = None) -> None:
+    With `late` that one reaches the server as well, and what it did stays done.
+    """
+
+    def __init__(
+        self, http: Http, at: int = -1, fault: Callable[[Sent], Response] | None = None, *, late: bool = False
+    ) -> None:
         self._http = http
         self._at = at
         self._fault = fault
+        self._late = late
         self.sent: list[Sent] = []
 
     @property
@@ -39,9 +45,10 @@ class Tapped:
     ) -> Response:
         sent = Sent(method, url, headers, body, as_pod)
         self.sent.append(sent)
-        if self._fault is not None and len(self.sent) - 1 == self._at:
-            return self._fault(sent)
-        return await self._http.request(method, url, headers=headers, body=body, as_pod=as_pod)
+        faulty = self._fault is not None and len(self.sent) - 1 == self._at
+        if not faulty or self._late:
+            answer = await self._http.request(method, url, headers=headers, body=body, as_pod=as_pod)
+        return self._fault(sent) if faulty and self._fault else answer
 
 
 class _Pause:
