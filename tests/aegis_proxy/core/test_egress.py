@@ -93,7 +93,15 @@ def test_a_token_never_travels_openly_out_of_the_cluster() -> None:
         assert refused.value.refusal is NO_EGRESS_TOKEN
 
 
-@pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
+@pytest.mark.parametrize("host", ["127.evil.example", "127.0.0.1.evil.example", "127.1", "127.0.0.256", "localhost.x"])
+def test_e01_a_name_that_looks_like_loopback_is_none(host: str) -> None:
+    """Only an address is one."""
+    listed = evolve(SHARED, identity=evolve(ME, hosts=(HostPattern(host),)))
+    with pytest.raises(Refused, match=r"without TLS|no name and no address"):
+        goes(host.encode(), listed)
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.9.9.9"])
 def test_a_token_may_stay_on_this_machine(host: str) -> None:
     """Where the Identity lists it."""
     listed = evolve(SHARED, identity=evolve(ME, hosts=(HostPattern(host),)))

@@ -3,9 +3,11 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from attrs import evolve
 from twisted.internet.defer import Deferred, succeed
 from twisted.python.failure import Failure
 
+from aegis_api.hosts import HostPattern
 from aegis_api.identity import Identity
 from aegis_api.metadata import Metadata
 from aegis_proxy.core.fields import egress_role
@@ -216,6 +218,34 @@ def test_e02_without_a_token_no_name_is_looked_up() -> None:
     """The connection goes on to where it was going."""
     route = result(side(Snapshot(1), None, Names(), ("1.2.3.4", 80)).route(asked(b"nowhere.example"), APP))
     assert route.address == ("1.2.3.4", 80)
+
+
+@pytest.mark.parametrize("original", [None, ("10.0.0.7", 80)])
+@pytest.mark.parametrize(
+    ("then", "label"),
+    [
+        (Snapshot(2, identity=evolve(ME, hosts=(HostPattern("other.shop.svc"),)), audience="aegis"), "plain"),
+        (Snapshot(2), "plain"),
+        (NOTHING_KNOWN, "closed"),
+    ],
+    ids=["narrower", "no-identity", "closed"],
+)
+def test_k14_who_waited_for_an_address_is_judged_by_one_snapshot(
+    then: Snapshot, label: str, original: Address | None
+) -> None:
+    """The one that is in force by then: an identity that may no longer send its token there does not."""
+    names = Names()
+    control: Any = SimpleNamespace(snapshot=SHARED, tokens=Tokens(aegis=b"t.t.t"))
+    resolver: Any = names
+    route = EgressSide(control, resolver, "shop", OWN, lambda _: original).route(asked(b"orders"), APP)
+    control.snapshot = then
+    names.looking.callback(("10.0.0.7",))
+    if label == "closed":
+        with pytest.raises(Refused, match="closed"):
+            result(route)
+    else:
+        found = result(route)
+        assert (found.label[0], b"Authorization" in found.head) == (label, False)
 
 
 def connect(authority: bytes) -> Request:

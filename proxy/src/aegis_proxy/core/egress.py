@@ -92,7 +92,15 @@ def _audience(host: str, snapshot: Snapshot) -> str:
 
 def _may_be_plain(host: str) -> bool:
     """Whether a token may travel to this host without TLS: inside the cluster, or on this machine."""
-    return host == "localhost" or host.startswith("127.") or host.endswith(".svc")
+    return host == "localhost" or host.endswith(".svc") or _is_loopback(host)
+
+
+def _is_loopback(host: str) -> bool:
+    """Whether it is such an address, and not a name that begins like one."""
+    try:
+        return ipaddress.IPv4Address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def head_for_upstream(request: Request, token: bytes) -> bytes:

@@ -9,7 +9,6 @@ from aegis_proxy.core.egress import Destination, destination, forbidden, head_fo
 from aegis_proxy.core.fields import egress_role
 from aegis_proxy.core.refusals import CLOSED, CONNECT_REFUSED, FORBIDDEN_DESTINATION, NO_EGRESS_TOKEN, Refused
 from aegis_proxy.core.request import Request
-from aegis_proxy.core.snapshot import Snapshot
 from aegis_proxy.shell.control import Control
 from aegis_proxy.shell.exchange import Judged, Route
 from aegis_proxy.shell.resolver import Resolver
@@ -50,23 +49,27 @@ class EgressSide:
     def route(self, request: Request, connection: Connected) -> "Route | Deferred[Route]":
         if request.method == b"CONNECT":
             return self._connect(request, connection)
-        snapshot = self._control.snapshot
-        if snapshot.closed:
-            raise Refused(CLOSED, snapshot.closed)
-        goal = destination(request, snapshot, self._namespace)
+        goal = self._goal(request)
         original = self._original(connection)
         if original is not None:
-            return Deferred.fromCoroutine(self._redirected(request, snapshot, goal, original))
+            return Deferred.fromCoroutine(self._redirected(request, goal, original))
         address = self._resolver.fixed(goal.host, goal.port)
         if address is None:
             found = self._resolver.addresses(goal.host)
             if isinstance(found, Deferred):
-                return Deferred.fromCoroutine(self._resolved(request, goal, found))
+                return Deferred.fromCoroutine(self._resolved(request, found))
             address = found[0], goal.port
         token = self._token(goal.audience)
         if isinstance(token, bytes):
             return self._route(request, token, address)
         return Deferred.fromCoroutine(self._with_token(request, token, address))
+
+    def _goal(self, request: Request) -> Destination:
+        """By the snapshot of the moment. Whoever waits asks again afterwards, so that one snapshot decides all."""
+        snapshot = self._control.snapshot
+        if snapshot.closed:
+            raise Refused(CLOSED, snapshot.closed)
+        return destination(request, snapshot, self._namespace)
 
     def expired(self, exchange: Judged) -> bool:
         """Whether the token was good is for the destination to say, again and again."""
@@ -76,11 +79,8 @@ class EgressSide:
         """A stream goes on under this pod's identity only while it could be opened so."""
         if exchange.route is None or exchange.route.label[0] != "token":
             return None
-        snapshot = self._control.snapshot
-        if snapshot.closed:
-            return Refused(CLOSED, snapshot.closed)
         try:
-            destination(exchange.request, snapshot, self._namespace)
+            self._goal(exchange.request)
         except Refused as refused:
             return refused
         return None
@@ -104,22 +104,26 @@ class EgressSide:
             raise Refused(FORBIDDEN_DESTINATION, why)
         return Route(address, b"", ("connect", "", "", "", ""))
 
-    async def _resolved(self, request: Request, goal: Destination, found: "Deferred[tuple[str, ...]]") -> Route:
-        address = (await found)[0], goal.port
+    async def _resolved(self, request: Request, found: "Deferred[tuple[str, ...]]") -> Route:
+        addresses = await found
+        goal = self._goal(request)
+        address = addresses[0], goal.port
         token = self._token(goal.audience)
         return self._route(request, token if isinstance(token, bytes) else await token, address)
 
     async def _with_token(self, request: Request, token: "Deferred[bytes]", address: Address) -> Route:
         return self._route(request, await token, address)
 
-    async def _redirected(self, request: Request, snapshot: Snapshot, goal: Destination, original: Address) -> Route:
+    async def _redirected(self, request: Request, goal: Destination, original: Address) -> Route:
         """On to where the app was going; with a token only if that is an address of the host the request names."""
         audience = goal.audience
         if audience:
             fixed = self._resolver.fixed(goal.host, goal.port)
             found = self._resolver.addresses(goal.host) if fixed is None else ()
-            known = found if isinstance(found, tuple) else await found
-            if original not in [fixed, *((address, goal.port) for address in known)]:
+            if isinstance(found, Deferred):
+                found = await found
+                audience = self._goal(request).audience
+            if original not in [fixed, *((address, goal.port) for address in found)]:
                 audience = ""
         token = self._token(audience)
         return self._route(request, token if isinstance(token, bytes) else await token, original)
