@@ -1,9 +1,10 @@
 """Quotes without secrets."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aegis_idp.redaction import quoted
+from aegis_idp.redaction import quoted, scrub
 from aegis_idp.values import Secret
 
 printable = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=60)
@@ -37,6 +38,20 @@ def test_controls_and_other_letters_become_spaces() -> None:
 def test_a_long_text_is_cut() -> None:
     """300 characters are enough for a sentence."""
     assert quoted("x" * 301, ()) == "x" * 300 + "..."
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("got eyJhbGciOiJ9.eyJzdWIiOiJ9.c2ln!", "got ***!"),
+        ("Authorization: Bearer abc.def", "Authorization: Bearer ***"),
+        ('{"token":"hvs.CAESIJ"}', '{"token":"***"}'),
+        ("eyJ is short, and so is a bearer", "eyJ is short, and so is a bearer"),
+    ],
+)
+def test_what_looks_like_a_token_is_taken_out(text: str, left: str) -> None:
+    """Whosever it is."""
+    assert scrub(text) == left
 
 
 @given(before=printable, secret=printable, after=printable)

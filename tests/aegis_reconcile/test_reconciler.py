@@ -21,6 +21,7 @@ from aegis_reconcile.objects import (
 from support.reconciling import Mesh
 
 FINALIZER = "aegisproxy.io/provider"
+TOKEN = "eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJzb21lYm9keSJ9.c2lnbmF0dXJl"
 
 
 def names(mesh: Mesh, kind: object) -> list[tuple[str, str]]:
@@ -73,6 +74,23 @@ class TestProviders:
         assert later.retry_after == 30
         assert mesh.cluster.condition(key, "Ready") == ("False", "IssuerUnreachable")
         assert mesh.cluster.condition(key, "ProviderReachable") == ("False", "IssuerUnreachable")
+
+    @pytest.mark.parametrize(
+        "error", [Unavailable(f"no answer to {TOKEN}"), Misconfigured(f"Bearer {TOKEN}"), ZeroDivisionError(TOKEN)]
+    )
+    def test_s06_no_token_reaches_a_status_or_an_event(
+        self, error: Exception, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """Even where a plugin quotes one in its error, which none should."""
+        mesh = Mesh()
+        key = mesh.provider()
+        mesh.plugin.failure = error
+        mesh.tell(key)
+        assert mesh.cluster.condition(key, "Ready")[0] == "False"
+        written = str(vars(mesh.cluster)) + caplog.text
+        assert "ZeroDivisionError" in written or "***" in written
+        for part in TOKEN.split("."):
+            assert part not in written
 
     def test_issuer_once_known_survives_an_outage(self) -> None:
         """An outage does not take away what was known of this generation."""

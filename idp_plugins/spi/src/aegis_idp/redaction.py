@@ -1,8 +1,11 @@
 """Takes secrets out of text that others wrote: a provider's error may quote the very token it refuses."""
 
+import re
 from collections.abc import Iterable
 
 from aegis_idp.values import Secret
+
+_CREDENTIAL = re.compile(r"eyJ[A-Za-z0-9_-]{6,}(?:\.[A-Za-z0-9_-]*)*|hvs\.[A-Za-z0-9_.-]+|(?<=[Bb]earer )[^\s\"\\]+")
 
 _WINDOW = 8
 _LENGTH = 300
@@ -20,6 +23,11 @@ def quoted(text: str, secrets: Iterable[Secret]) -> str:
         _hide(text, secret.reveal(), hidden)
     shown = "".join(_MASK if first else "" if hide else char for char, hide, first in _runs(text, hidden))
     return shown if len(shown) <= _LENGTH else shown[:_LENGTH] + "..."
+
+
+def scrub(text: str) -> str:
+    """`text` without what looks like a token. Belt and braces: nothing should have put one there."""
+    return _CREDENTIAL.sub("***", text)
 
 
 def _hide(text: str, secret: str, hidden: list[bool]) -> None:

@@ -55,7 +55,7 @@ def judge(request: Request, snapshot: Snapshot, cache: TokenCache, now: float, *
     grant = rules.for_caller(caller, request.method, request.path)
     if grant is not None:
         return Permit(request, caller, grant, None)
-    refused = Refused(NOT_ALLOWED)
+    refused = Refused(NOT_ALLOWED, caller=caller.subject_text)
     if rules.dry_run:
         return Permit(request, caller, None, refused)
     raise refused

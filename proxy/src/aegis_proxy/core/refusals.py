@@ -59,14 +59,16 @@ UPSTREAM_TIMEOUT = Refusal(504, "upstream_timeout")
 class Refused(Exception):
     """A message that is refused. `detail` is for the log, and never holds a credential.
 
-    `reason` is the code for logs and metrics: the refusal's own, or a finer one (why a token is no good).
+    `reason` is the code for logs and metrics: the refusal's own, or a finer one (why a token is no good). `caller` is
+    the subject whose token was good, empty where nobody is known.
     """
 
-    def __init__(self, refusal: Refusal, detail: str = "", reason: str = "") -> None:
+    def __init__(self, refusal: Refusal, detail: str = "", reason: str = "", caller: bytes = b"") -> None:
         super().__init__(f"{refusal.code}: {detail}" if detail else refusal.code)
         self.refusal = refusal
         self.detail = detail
         self.reason = reason or refusal.code
+        self.caller = caller
 
 
 def answer(refusal: Refusal, decision: str, *, close: bool, head_only: bool = False) -> bytes:

@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import select
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -14,6 +13,7 @@ from twisted.logger import LogEvent
 from twisted.logger import LogLevel as TwistedLevel
 from twisted.python.failure import Failure
 
+from aegis_idp.redaction import scrub
 from aegis_proxy.settings import LogLevel
 
 _RANKS = {level: rank for rank, level in enumerate(LogLevel)}
@@ -22,16 +22,10 @@ _CHUNK = 4096
 _LONGEST_VALUE = 1024
 _LONGEST_BACKLOG = 1 << 20
 _FLUSH_DELAY, _FULL_DELAY = 0.02, 0.2
-# The same event more often than this within the window is counted, not written.
+# Events of one kind (event and reason) more often than this within the window are counted, not written.
 _BURST, _WINDOW = 20, 10.0
+_MOST_KINDS = 256
 _FRAMES = 8
-
-_CREDENTIAL = re.compile(r"eyJ[A-Za-z0-9_-]{6,}(?:\.[A-Za-z0-9_-]*)*|hvs\.[A-Za-z0-9_.-]+|(?<=[Bb]earer )[^\s\"\\]+")
-
-
-def scrub(text: str) -> str:
-    """`text` without what looks like a token. Belt and braces: nothing should have put one there."""
-    return _CREDENTIAL.sub("***", text)
 
 
 class Log:
@@ -50,7 +44,8 @@ class Log:
         self._held = 0
         self._untold = 0
         self._timer: IDelayedCall | None = None
-        self._windows: dict[str, tuple[float, int]] = {}
+        self._counts: dict[tuple[str, str], int] = {}
+        self._window: IDelayedCall | None = None
 
     def debug(self, event: str, **fields: object) -> None:
         self._event(LogLevel.DEBUG, event, fields)
@@ -70,23 +65,33 @@ class Log:
         self.error(event, error=failure.getErrorMessage(), type=type(failure.value).__name__, frames=frames, **fields)
 
     def record(self, fields: Mapping[str, object]) -> None:
-        """A line of the access log: whatever the level and however often."""
+        """A line that is written whatever the level and however often, as those of the access log."""
         self._append(self._encoded({"time": self._now(), **fields}))
 
     def _event(self, level: LogLevel, event: str, fields: Mapping[str, object]) -> None:
         if _RANKS[level] < self._rank:
             return
-        now = self._clock.seconds()
-        began, count = self._windows.get(event, (now, 0))
-        repeated: dict[str, object] = {}
-        if now - began >= _WINDOW:
-            repeated = {"suppressed": count - _BURST} if count > _BURST else {}
-            began, count = now, 0
-        self._windows[event] = (began, count + 1)
-        if count < _BURST:
-            self._append(
-                self._encoded({"time": self._now(), "level": level.value, "event": event, **fields, **repeated})
-            )
+        if self._within_bounds(event, str(fields.get("reason", ""))):
+            self._append(self._encoded({"time": self._now(), "level": level.value, "event": event, **fields}))
+
+    def _within_bounds(self, event: str, reason: str) -> bool:
+        kind = event, reason if len(self._counts) < _MOST_KINDS else ""
+        count = self._counts[kind] = self._counts.get(kind, 0) + 1
+        if self._window is None:
+            self._window = self._clock.callLater(_WINDOW, self._end_window)
+        return count <= _BURST
+
+    def _end_window(self) -> None:
+        self._window = None
+        self.sum_up()
+
+    def sum_up(self) -> None:
+        """Tells what was held back; each kind then has its full measure again."""
+        counts, self._counts = self._counts, {}
+        for (event, reason), count in counts.items():
+            if count > _BURST:
+                line = {"event": "suppressed", "level": LogLevel.WARNING.value, "of": event, "reason": reason}
+                self.record({**line, "lines": count - _BURST, "seconds": _WINDOW})
 
     def _now(self) -> str:
         return datetime.fromtimestamp(self._wall(), UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

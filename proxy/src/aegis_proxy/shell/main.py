@@ -187,6 +187,7 @@ class Proxy:
         self._sweeping.stop()
         self._pool.close()
         await self._control.stop()
+        self._log.sum_up()
         self._log.info("stopped")
         self._log.flush()
 

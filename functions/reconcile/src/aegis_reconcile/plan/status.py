@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from attrs import evolve
 
 from aegis_api.conditions import Condition, merge_conditions, read_conditions
+from aegis_idp.redaction import scrub
 from aegis_reconcile.objects import Key, Object, generation_of, part, text
 from aegis_reconcile.plan.actions import Action, Announce, WriteStatus
 
@@ -40,6 +41,8 @@ def condition(document: Object, name: str, status: bool | None, reason: str, mes
 
 
 def _cut(message: str) -> str:
+    """What fits, without what looks like a token: whoever may read the object reads its status."""
+    message = scrub(message)
     return message if len(message) <= _LONGEST else message[: _LONGEST - 3] + "..."
 
 
