@@ -3,7 +3,10 @@
 Deadlines (D01) are tested in virtual time beside their code, in shell/test_server.py.
 """
 
+import gzip
 from collections.abc import Callable
+
+import pytest
 
 from support.mesh import Mesh, request
 from support.proxy_process import token
@@ -139,6 +142,22 @@ def test_d09_labels_do_not_grow_with_what_clients_say(mesh: Mesh) -> None:
     assert "caller" not in text
     assert "/x" not in text
     assert len([line for line in text.splitlines() if line.startswith("aegis_requests_total{")]) < 60
+
+
+@pytest.mark.parametrize("coding", [b"gzip", b"br", b"deflate, gzip"])
+def test_d11_compressed_bodies_pass_as_they_are(mesh: Mesh, coding: bytes) -> None:
+    """Both ways, bombs and garbage alike: nobody unpacks them, and nobody looks whether they are what they say."""
+    bomb = gzip.compress(bytes(STREAM))
+    encoding = b"Content-Encoding: " + coding
+    length = b"Content-Length: %d" % len(bomb)
+    mesh.origin.answer(b"\r\n".join([b"HTTP/1.1 200 OK", encoding, length, b"", bomb]))
+    before = mesh.proxy.resident()
+    sent = request(b"/upload", encoding, length, b"Connection: close", method=b"POST", body=bomb)
+    (answer,) = mesh.ask(sent)
+    assert (answer.status, answer.value(b"content-encoding"), answer.body) == (200, coding, bomb)
+    (seen,) = mesh.origin.requests
+    assert (seen.value(b"content-encoding"), seen.body) == (coding, bomb)
+    assert mesh.proxy.resident() - before < GROWTH
 
 
 def test_d12_connections_that_break_leave_nothing_behind(mesh: Mesh) -> None:

@@ -1,10 +1,12 @@
 """Section 2.2 of the attack catalogue, on real sockets: methods, Host, credentials and other fields."""
 
+import json
+
 import pytest
 
 from support.mesh import CANARY, LAST, Mesh, bearer, request
-from support.proxy_process import token
-from support.tokens import SUBJECT
+from support.proxy_process import signed, token
+from support.tokens import SUBJECT, signing_key
 
 FED = [pytest.param(False, id="whole"), pytest.param(True, id="one-by-one")]
 GOOD = bearer()
@@ -117,6 +119,22 @@ def test_without_a_good_token_there_is_a_401(mesh: Mesh, lines: list[bytes], one
     assert mesh.origin.targets == [b"/public/canary", b"/public/last"]
 
 
+def test_j42_a_refused_token_learns_nothing(mesh: Mesh) -> None:
+    """All 401 to a token are the same bytes but for the decision, whatever is wrong with it."""
+    wrong = [b"x", b"a.b.c", TOKEN[:-4] + b"AAAA", signed(signing_key(kid="k9")), signed(signing_key("RS256"))]
+    wrong += [token(aud="other"), token(iss="other"), token(sub="*"), token(iat=1, nbf=1, exp=100), token(sub=...)]
+    seen = set()
+    for credentials in wrong:
+        (answer,) = mesh.ask(
+            request(b"/public", b"Authorization: Bearer " + credentials, b"Connection: close", auth=False)
+        )
+        decision = json.loads(answer.body)["decision"]
+        assert len(decision) == 16
+        seen.add((answer.head, answer.body.replace(decision.encode(), b"")))
+    assert len(seen) == 1
+    assert seen.pop()[0].startswith(b"HTTP/1.1 401 ")
+
+
 def test_h06_a_token_in_the_query_is_no_token(mesh: Mesh) -> None:
     """It would stand in every log on the way."""
     answers = mesh.ask(request(b"/public?access_token=" + TOKEN, b"Connection: close", auth=False))
@@ -181,6 +199,7 @@ FIELDS: dict[str, tuple[list[bytes], list[bytes]]] = {
 
 @pytest.mark.parametrize("one_by_one", FED)
 @pytest.mark.parametrize(("lines", "passed"), FIELDS.values(), ids=FIELDS)
+@pytest.mark.attack("S03", "X10", "X12", "X13")
 def test_the_app_sees_what_a_client_may_say(
     mesh: Mesh, lines: list[bytes], passed: list[bytes], one_by_one: bool
 ) -> None:

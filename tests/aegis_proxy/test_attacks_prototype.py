@@ -4,6 +4,7 @@ X07, X10 and X12 are in test_attacks_headers.py, X08 and X09 in test_attacks_tar
 X24 (deadlines) in virtual time in shell/test_server.py, X25 also in shell/test_main.py.
 """
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -84,6 +85,16 @@ def test_x23_a_refusal_tells_nothing(mesh: Mesh) -> None:
         for inside in (b"orders", b"public", b"audience", b"aud", b"issuer", b"corp", b"k1", b"identity01"):
             assert inside not in answer.body
     assert 'decision="deny",reason="wrong_audience"' in mesh.proxy.metrics()
+
+
+def test_x23_the_log_says_who_was_refused(mesh: Mesh) -> None:
+    """The caller whose token was good, under the decision that the answer names."""
+    subject = "system:serviceaccount:shop:who-was-refused"
+    with mesh.client() as client:
+        other = b"Authorization: Bearer " + token(sub=subject)
+        decision = json.loads(client.send(request(b"/public", other, auth=False)).answer().body)["decision"]
+    known = eventually(lambda: [event for event in mesh.proxy.of("refused") if event["decision"] == decision])
+    assert (known[0]["reason"], known[0]["identity"]) == ("not_allowed", subject)
 
 
 def test_x25_health_needs_no_token(mesh: Mesh) -> None:

@@ -162,6 +162,24 @@ def test_w06_our_volumes_are_mounted_in_the_proxy_only(case: Case) -> None:
         assert mounted == (ours if container["name"] == "aegis-proxy" else set())
 
 
+@pytest.mark.parametrize("case", INJECTED, ids=by_name)
+def test_s04_tokens_are_projected_for_an_audience_and_a_short_time(case: Case) -> None:
+    """Ten minutes to an hour and a bit; no part of a volume is mounted, for that is never renewed.
+
+    The one without an audience is for the API server, in its usual place.
+    """
+    spec = case.document["injected"]["spec"]
+    for volume in spec["volumes"]:
+        for source in volume.get("projected", {}).get("sources", []):
+            projected = source.get("serviceAccountToken")
+            if projected is not None:
+                assert 600 <= projected["expirationSeconds"] <= 3607
+                assert ("audience" in projected) is (volume["name"] == "aegis-tokens")
+    (proxy,) = [container for container in spec["initContainers"] if container["name"] == "aegis-proxy"]
+    assert [mount for mount in proxy["volumeMounts"] if "subPath" in mount or not mount["readOnly"]] == []
+    assert "token" not in str(proxy["command"]) + str(proxy.get("args"))
+
+
 def test_x25_probes_do_not_meet_the_policy() -> None:
     """No probe of a captured port is left on that port."""
     for case in INJECTED:

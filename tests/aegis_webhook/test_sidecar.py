@@ -52,6 +52,7 @@ def by_name(needs: PodNeeds) -> dict[str, Object]:
     return {volume["name"]: volume["projected"] for volume in volumes(needs)}
 
 
+@pytest.mark.attack("S04")
 def test_tokens_and_secrets_are_projected() -> None:
     """One volume for tokens, one for the keys of all Secrets, one for the API."""
     needs = PodNeeds(

@@ -44,12 +44,16 @@ class CertificateAuthority:
         organizations: Sequence[str] = (),
         names: Sequence[str] = (),
         addresses: Sequence[str] = (),
+        starts: datetime.timedelta = -datetime.timedelta(minutes=5),
     ) -> KeyPair:
-        """A certificate for both TLS roles. Kubernetes reads CN as the user and O as the groups; servers need SANs."""
+        """A certificate for both TLS roles. Kubernetes reads CN as the user and O as the groups; servers need SANs.
+
+        It is valid for a day from `starts` on, which counts from now.
+        """
         key = ec.generate_private_key(ec.SECP256R1())
         usages = [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
         builder = _builder(
-            _name(common_name, organizations), self._certificate.subject, key.public_key()
+            _name(common_name, organizations), self._certificate.subject, key.public_key(), starts
         ).add_extension(x509.ExtendedKeyUsage(usages), critical=False)
         if names or addresses:
             alternatives: list[x509.GeneralName] = [x509.DNSName(name) for name in names]
@@ -82,14 +86,19 @@ def _name(common_name: str, organizations: Sequence[str] = ()) -> x509.Name:
     return x509.Name([*organization, x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
 
 
-def _builder(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
-    now = datetime.datetime.now(datetime.UTC)
+def _builder(
+    subject: x509.Name,
+    issuer: x509.Name,
+    key: ec.EllipticCurvePublicKey,
+    starts: datetime.timedelta = -datetime.timedelta(minutes=5),
+) -> x509.CertificateBuilder:
+    begin = datetime.datetime.now(datetime.UTC) + starts
     return (
         x509.CertificateBuilder()
         .subject_name(subject)
         .issuer_name(issuer)
         .public_key(key)
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(minutes=5))
-        .not_valid_after(now + VALIDITY)
+        .not_valid_before(begin)
+        .not_valid_after(begin + VALIDITY)
     )

@@ -89,13 +89,16 @@ class RawServer(Factory):
 
 
 @asynccontextmanager
-async def raw_server(tls: KeyPair | None = None, interface: str = "127.0.0.1") -> AsyncIterator[RawServer]:
+async def raw_server(
+    tls: KeyPair | None = None, interface: str = "127.0.0.1", number: int = 0
+) -> AsyncIterator[RawServer]:
+    """`number` is its port, by default a free one."""
     server: Any = RawServer()
     if tls is None:
-        port: Any = reactor.listenTCP(0, server, interface=interface)
+        port: Any = reactor.listenTCP(number, server, interface=interface)
     else:
         pem = tls.key.read_bytes() + tls.certificate.read_bytes()
-        port = reactor.listenSSL(0, server, PrivateCertificate.loadPEM(pem).options(), interface=interface)
+        port = reactor.listenSSL(number, server, PrivateCertificate.loadPEM(pem).options(), interface=interface)
     server.port = port.getHost().port
     try:
         yield server

@@ -31,6 +31,7 @@ def test_an_empty_set_is_a_value() -> None:
     assert not read(RSA.jwk(kid=None)).empty
 
 
+@pytest.mark.attack("J11")
 def test_unfit_keys_are_dropped_singly() -> None:
     """J11: each unfit key goes with its place, name and reason; the good ones stay."""
     keys = read(
@@ -52,6 +53,7 @@ def test_unfit_keys_are_dropped_singly() -> None:
 
 @pytest.mark.parametrize("second", [RSA.jwk(), EC.jwk(kid="r1"), RSA.jwk(use="enc"), {"kid": "r1", "kty": "oct"}])
 @pytest.mark.parametrize("order", [1, -1])
+@pytest.mark.attack("X15", "J11")
 def test_a_kid_that_occurs_twice_is_unusable(second: dict[str, object], order: int) -> None:
     """J11: neither of two keys of one name is used, not even when the other is unfit or the same."""
     keys = read(*[RSA.jwk(), second, ED.jwk()][::order])

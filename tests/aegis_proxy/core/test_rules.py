@@ -147,6 +147,7 @@ def test_m01_m06_methods_are_compared_exactly() -> None:
         (IdentityPattern("system", None), ()),
     ],
 )
+@pytest.mark.attack("J45")
 def test_x26_identities_are_enforced(pattern: IdentityPattern, allowed: tuple[Someone, ...]) -> None:
     """By subject, by namespace, or any; never by a part of a name."""
     rules = index(rule(b"/", identities=(pattern,)))

@@ -82,6 +82,7 @@ def test_a_caller_in_a_log_shows_no_claims_and_no_token() -> None:
 
 
 @pytest.mark.parametrize("algorithm", [*sorted(ASYMMETRIC_ALGORITHMS), "Ed448"])
+@pytest.mark.attack("X15")
 def test_every_algorithm_is_verified(algorithm: str) -> None:
     """Tokens of each algorithm pass."""
     key = signing_key(algorithm)
@@ -586,6 +587,16 @@ def test_j41_another_signature_is_another_token() -> None:
     verify(token, KNOWN, NOW)
     head = token.rpartition(b".")[0]
     assert reason(head + b"." + b64(b"\1" * 256)) is Reason.BAD_SIGNATURE
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"exp": 1}, {"nbf": int(NOW) + 999}, {"aud": "other"}, {"sub": "*"}, {"exp": "x"}, {"cnf": {}}, {"typ": 5}],
+    ids=str,
+)
+def test_j42_claims_are_not_looked_at_before_the_signature(changes: dict[str, object]) -> None:
+    """Who cannot sign learns nothing of what a good token holds, by time as little as by text."""
+    assert reason(mint(EC, claims(**changes), signature=RSA.sign(b"x")[:64])) is Reason.BAD_SIGNATURE
 
 
 def test_j43_a_refusal_quotes_no_token() -> None:

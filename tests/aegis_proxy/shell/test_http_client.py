@@ -52,6 +52,7 @@ def test_e10_only_tls_or_ways_that_stay_inside(url: str) -> None:
         on_reactor(client().request("GET", url))
 
 
+@pytest.mark.attack("X14")
 def test_j10_a_huge_answer_is_no_answer() -> None:
     """At most 1 MiB is read."""
 

@@ -11,7 +11,7 @@ from aegis_api.policy import Enforcement, IdentityPattern, IngressPolicy, Rule
 from aegis_proxy.core.fields import ingress_role
 from aegis_proxy.core.refusals import Refused
 from aegis_proxy.core.request import Request, parse_request
-from aegis_proxy.core.rules import compile_rules
+from aegis_proxy.core.rules import NO_RULES, compile_rules
 from aegis_proxy.core.snapshot import Snapshot
 from aegis_proxy.shell.exchange import Route
 from aegis_proxy.shell.ingress import IngressSide
@@ -103,6 +103,19 @@ def test_j09_a_new_key_is_asked_for_and_used(log: ReadableLog) -> None:
     route.addCallback(routes.append)
     control.rotate()
     assert routes[0].caller == SUBJECT.encode()
+
+
+def test_k14_who_waited_for_a_key_is_judged_by_one_snapshot(log: ReadableLog) -> None:
+    """The one that is in force by then, with its keys and its rules."""
+    control = Control()
+    control.refetched = Deferred()
+    route = side(control, log).route(asked(mint(OTHER)), CLIENT)
+    assert isinstance(route, Deferred)
+    refusals: list[Any] = []
+    route.addErrback(lambda failure: refusals.append(failure.value))
+    control.rules = NO_RULES
+    control.rotate()
+    assert [(refused.refusal.code, refused.caller) for refused in refusals] == [("not_allowed", SUBJECT.encode())]
 
 
 def test_j08_a_key_that_stays_unknown_is_a_401(log: ReadableLog) -> None:

@@ -74,6 +74,7 @@ def test_a_key_set_at_hand_needs_no_fetch(bench: Bench) -> None:
     assert bench.keeper.refetch("k9") is None
 
 
+@pytest.mark.attack("X14")
 def test_keys_are_fetched_again_and_again(bench: Bench) -> None:
     """Every 5 minutes, a tenth less; the same keys change nothing."""
     bench.started()
@@ -206,6 +207,7 @@ def test_j10_the_issuer_s_own_wish_is_honoured(bench: Bench) -> None:
     assert len(bench.http.asked) == 1
 
 
+@pytest.mark.attack("X14")
 def test_j10_a_slow_drip_has_a_deadline(bench: Bench) -> None:
     """A round takes at most 30 s."""
     bench.keeper.start()

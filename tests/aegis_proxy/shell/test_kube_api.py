@@ -1,19 +1,26 @@
-"""The API server over real sockets. K rows: K02, K04 and K06, credentials that rotate (K15), certificates (K16)."""
+"""The API server over real sockets. K rows: K02, K04 and K06, credentials that rotate (K15), certificates (K16, K17).
+
+IPv6 alone (K17) and a line that goes dead (K04) are in tests/integration/netns.
+"""
 
 import json
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 from random import Random
 from typing import Any
 
 import pytest
+from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IHostnameResolver
 from twisted.internet.task import Clock
+from zope.interface import implementer
 
 from aegis_idp.errors import Misconfigured, Unavailable
-from aegis_proxy.core.knowledge import Absent, Key, Present
+from aegis_proxy.core.knowledge import Absent, Key, Pending, Present
 from aegis_proxy.core.listing_words import Target
 from aegis_proxy.shell.kube_api import KubeApi
 from aegis_proxy.shell.kube_config import KubeConfig
@@ -296,6 +303,82 @@ def test_k16_only_the_cluster_s_own_authority_vouches(log: ReadableLog, tmp_path
                 got.abort()
                 assert got.status == 200
             assert len(server.requests) == 3
+
+    on_reactor(main())
+
+
+def test_k17_a_restart_with_another_clock(log: ReadableLog, tmp_path: Path) -> None:
+    """A server whose certificate is of tomorrow is not believed, and what it told before stays; then it goes on."""
+
+    async def main() -> None:
+        authority = CertificateAuthority(tmp_path)
+        good = authority.issue("api", addresses=["127.0.0.1"])
+        early = authority.issue("early", addresses=["127.0.0.1"], starts=timedelta(hours=5))
+        async with raw_server(good) as server:
+            url = f"https://127.0.0.1:{server.port}"
+            api = KubeApi(reactor, KubeConfig(url, authority.certificate_file.read_bytes), log.log, nowhere)
+            source = KubeSource(api, "shop", reactor, log.log, Random(7), Counter(), lambda: None)
+            source.want(frozenset({ORDERS}))
+            (await server.next()).send(listed(10, policy(7, path="/a")))
+            watch = await opened(server)
+            watch.send(event("MODIFIED", policy(11, path="/b")))
+            await until(lambda: path_of(source) == b"/b")
+        async with raw_server(early, number=server.port) as wrong:
+            await until(lambda: "certificate verify failed" in log.text())
+            assert wrong.requests == []
+            assert path_of(source) == b"/b"
+        async with raw_server(good, number=server.port) as again:
+            watch = await opened(again)
+            assert "resourceVersion=11&" in watch.target
+            watch.send(event("MODIFIED", policy(12, path="/c")))
+            await until(lambda: path_of(source) == b"/c")
+        source.stop()
+
+    on_reactor(main())
+
+
+@implementer(IHostnameResolver)
+class _Names:
+    """No name leads anywhere, until `known`."""
+
+    def __init__(self) -> None:
+        self.known = False
+        self.asked = 0
+
+    def resolveHostName(self, receiver: Any, name: Any, *_: Any, **named: Any) -> Any:  # type: ignore[override]  # as it is called
+        self.asked += 1
+        receiver.resolutionBegan(self)
+        if self.known:
+            receiver.addressResolved(IPv4Address("TCP", "127.0.0.1", named["portNumber"]))
+        receiver.resolutionComplete()
+        return self
+
+
+@pytest.fixture
+def names() -> Iterator[_Names]:
+    names = _Names()
+    pluggable: Any = reactor
+    before = pluggable.installNameResolver(names)
+    yield names
+    pluggable.installNameResolver(before)
+
+
+def test_k17_a_name_that_does_not_resolve(log: ReadableLog, names: _Names) -> None:
+    """It is asked for again, ever more slowly, and the watch begins once it leads somewhere."""
+
+    async def main() -> None:
+        async with raw_server() as server:
+            api = KubeApi(reactor, KubeConfig(f"http://kubernetes.default.svc:{server.port}"), log.log, nowhere)
+            source = KubeSource(api, "shop", reactor, log.log, Random(7), Counter(), lambda: None)
+            source.want(frozenset({ORDERS}))
+            await until(lambda: names.asked == 2)
+            await pause(0.5)
+            assert names.asked == 2
+            assert source.held(ORDERS) == Pending()
+            names.known = True
+            (await server.next()).send(listed(10, policy(7, path="/a")))
+            await until(lambda: path_of(source) == b"/a")
+            source.stop()
 
     on_reactor(main())
 

@@ -13,6 +13,7 @@ def request(folder: Path) -> PodTokenRequest:
     return PodTokenRequest(Subject("shop", "me"), "aegis", PodFiles(folder / "aegis", folder / "provider"))
 
 
+@pytest.mark.attack("S04")
 def test_files_are_read_afresh_at_each_call(tmp_path: Path) -> None:
     """The kubelet renews them."""
     for text in ("one", "two\n"):

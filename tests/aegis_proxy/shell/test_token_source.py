@@ -82,6 +82,7 @@ def test_a_token_is_fetched_once_and_kept(bench: Bench) -> None:
     assert bench.counters["token_fetches", "ok"] == 1
 
 
+@pytest.mark.attack("X18")
 def test_e08_a_thousand_requests_are_one_call(bench: Bench) -> None:
     """All who ask meanwhile share it."""
     got = [bench.fetch() for _ in range(1000)]
