@@ -32,15 +32,12 @@ def test_owned_object_goes_with_its_owner(client: KubeClient, namespace: str) ->
     shared = configmap(client, namespace, "shared", owned_by(first) + owned_by(second))
     client.delete(widgets_in(namespace, "first")).ok()
     eventually(lambda: client.get(alone).status == 404, COLLECTED_SECONDS)
-    left = eventually(
-        lambda: [
-            reference["name"]
-            for reference in client.get(shared).ok()["metadata"]["ownerReferences"]
-            if len(client.get(shared).ok()["metadata"]["ownerReferences"]) == 1
-        ],
-        COLLECTED_SECONDS,
-    )
-    assert left == ["second"]
+
+    def left() -> list[str]:
+        return [reference["name"] for reference in client.get(shared).ok()["metadata"]["ownerReferences"]]
+
+    eventually(lambda: left() != ["first", "second"], COLLECTED_SECONDS)
+    assert left() == ["second"]
 
 
 def test_owner_that_never_was_takes_its_objects_along(client: KubeClient, namespace: str) -> None:
