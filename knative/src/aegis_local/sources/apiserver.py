@@ -3,12 +3,10 @@
 import time
 from collections.abc import Callable
 
-from attrs import field, frozen
-
 from aegis_api.reading import Node, ParseError
 from aegis_api.selectors import label_selector
 from aegis_local.client.api import Api, Collection
-from aegis_local.client.conditions import Holds, conditions, timestamp
+from aegis_local.client.conditions import Holds, timestamp
 from aegis_local.client.controller import Controller
 from aegis_local.client.errors import ApiRefused
 from aegis_local.client.resources import API_SERVER_SOURCES, Key, Object
@@ -18,20 +16,10 @@ from aegis_local.sources.accounts import AccountApi
 from aegis_local.sources.adapter import Adapter
 from aegis_local.sources.delivery import Sender
 from aegis_local.sources.events import extensions_of
+from aegis_local.sources.runs import Run, Runs, write_source_status
 from aegis_local.sources.sinks import NoSink, sink_url
-from aegis_local.tasks import Tasks
 
 _RETRY_SECONDS = 1.0
-
-
-@frozen
-class _Running:
-    """What a source's watches were started with: a change of it starts them anew."""
-
-    uid: str
-    generation: int
-    url: str
-    tasks: Tasks = field(factory=Tasks, eq=False)
 
 
 class ApiServerSources:
@@ -47,19 +35,18 @@ class ApiServerSources:
         self._sources = sources
         self._services = services
         self._namespaces = namespaces
-        self._running: dict[Key, _Running] = {}
+        self._runs = Runs()
         sources.listen(self.controller.wake)
         services.listen(lambda _: self.controller.wake_all(sources.objects))
 
     async def close(self) -> None:
         """End all watches."""
-        for running in self._running.values():
-            running.tasks.cancel()
+        self._runs.end_all()
 
     async def _reconcile(self, key: Key) -> None:
         source = self._sources.objects.get(key)
         if source is None:
-            self._end(key)
+            self._runs.end(key)
             return
         try:
             url = sink_url(source, self._services.objects)
@@ -67,26 +54,20 @@ class ApiServerSources:
             if mode != "Reference":
                 raise NoSink(f"mode {mode} is not known here: Reference is")
         except NoSink as error:
-            self._end(key)
+            self._runs.end(key)
             await self._write(key, source, None, str(error), "")
             return
-        wanted = _Running(source["metadata"]["uid"], source["metadata"]["generation"], url)
-        if self._running.get(key) != wanted:
-            self._end(key)
+        run = self._runs.anew(key, source, url)
+        if run is not None:
             try:
-                await self._start(key, source, wanted)
+                await self._start(key, source, run)
             except (ApiRefused, ParseError) as error:
                 await self._write(key, source, url, "", str(error))
                 self._reactor.callLater(_RETRY_SECONDS, self.controller.wake, key)
                 return
         await self._write(key, source, url, "", "")
 
-    def _end(self, key: Key) -> None:
-        running = self._running.pop(key, None)
-        if running is not None:
-            running.tasks.cancel()
-
-    async def _start(self, key: Key, source: Object, running: _Running) -> None:
+    async def _start(self, key: Key, source: Object, run: Run) -> None:
         spec = source["spec"]
         account = AccountApi(self._reactor, self._api, Key(key.namespace, spec.get("serviceAccountName", "default")))
         await account.begin()
@@ -100,17 +81,17 @@ class ApiServerSources:
             await account.api.list(collection)  # a missing right shows here, as in the real source's conditions
         adapter = Adapter(
             sender=self._sender,
-            url=running.url,
+            url=run.url,
             server=account.api.connection.access.server,
             extensions=extensions_of(source),
             wanted=self._wanted(spec.get("namespaceSelector"), own_only),
             now=lambda: timestamp(time.time()),
         )
-        running.tasks.start("token of an ApiServerSource", account.renew())
+        run.tasks.start("token of an ApiServerSource", account.renew())
         for collection in collections:
             follow = Follow(self._reactor, account.api, collection, adapter)
-            running.tasks.start(f"watch of {collection.path}", follow.run())
-        self._running[key] = running
+            run.tasks.start(f"watch of {collection.path}", follow.run())
+        self._runs.begun(key, run)
 
     def _wanted(self, selector: Object | None, own_only: bool) -> Callable[[str], bool]:
         if own_only or not selector:
@@ -131,15 +112,7 @@ class ApiServerSources:
             Holds("SufficientPermissions", None if url is None else not no_rights, "", no_rights),
             Holds("Deployed", ready),
         ]
-        before = source.get("status", {})
-        status: Object = {
-            "observedGeneration": source["metadata"]["generation"],
-            "conditions": conditions(before.get("conditions") or (), held, timestamp(time.time())),
-        }
-        if url is not None:
-            status["sinkUri"] = url
-        if status != before:
-            await self._api.apply_status(API_SERVER_SOURCES, key, status)
+        await write_source_status(self._api, API_SERVER_SOURCES, key, source, url, held)
 
 
 def selector_text(selector: Object) -> str:

@@ -5,10 +5,8 @@ import uuid
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from attrs import field, frozen
-
 from aegis_local.client.api import Api
-from aegis_local.client.conditions import Holds, conditions, timestamp
+from aegis_local.client.conditions import Holds, timestamp
 from aegis_local.client.controller import Controller
 from aegis_local.client.resources import PING_SOURCES, Key, Object
 from aegis_local.client.watching import Cache
@@ -16,16 +14,9 @@ from aegis_local.reactors import Reactor
 from aegis_local.sources.cron import BadSchedule, Schedule, parse_schedule
 from aegis_local.sources.delivery import Sender
 from aegis_local.sources.events import ping_event
+from aegis_local.sources.runs import Runs, write_source_status
 from aegis_local.sources.sinks import NoSink, sink_url
-from aegis_local.tasks import Tasks, sleep
-
-
-@frozen
-class _Running:
-    uid: str
-    generation: int
-    url: str
-    tasks: Tasks = field(factory=Tasks, eq=False)
+from aegis_local.tasks import sleep
 
 
 class PingSources:
@@ -38,38 +29,31 @@ class PingSources:
         self._sender = sender
         self._sources = sources
         self._services = services
-        self._running: dict[Key, _Running] = {}
+        self._runs = Runs()
         sources.listen(self.controller.wake)
         services.listen(lambda _: self.controller.wake_all(sources.objects))
 
     async def close(self) -> None:
         """End all schedules."""
-        for running in self._running.values():
-            running.tasks.cancel()
+        self._runs.end_all()
 
     async def _reconcile(self, key: Key) -> None:
         source = self._sources.objects.get(key)
         if source is None:
-            self._end(key)
+            self._runs.end(key)
             return
         try:
             url = sink_url(source, self._services.objects)
             schedule = _schedule(source)
         except (NoSink, BadSchedule) as error:
-            self._end(key)
+            self._runs.end(key)
             await self._write(key, source, None, str(error))
             return
-        wanted = _Running(source["metadata"]["uid"], source["metadata"]["generation"], url)
-        if self._running.get(key) != wanted:
-            self._end(key)
-            self._running[key] = wanted
-            wanted.tasks.start(f"schedule of {key}", self._tick(source, schedule, url))
+        run = self._runs.anew(key, source, url)
+        if run is not None:
+            self._runs.begun(key, run)
+            run.tasks.start(f"schedule of {key}", self._tick(source, schedule, url))
         await self._write(key, source, url, "")
-
-    def _end(self, key: Key) -> None:
-        running = self._running.pop(key, None)
-        if running is not None:
-            running.tasks.cancel()
 
     async def _tick(self, source: Object, schedule: Schedule, url: str) -> None:
         moment = datetime.now(UTC)
@@ -86,15 +70,7 @@ class PingSources:
             Holds("SinkProvided", ready, "" if ready else "NotFound", trouble),
             Holds("Deployed", ready),
         ]
-        before = source.get("status", {})
-        status: Object = {
-            "observedGeneration": source["metadata"]["generation"],
-            "conditions": conditions(before.get("conditions") or (), held, timestamp(time.time())),
-        }
-        if url is not None:
-            status["sinkUri"] = url
-        if status != before:
-            await self._api.apply_status(PING_SOURCES, key, status)
+        await write_source_status(self._api, PING_SOURCES, key, source, url, held)
 
 
 def _schedule(source: Object) -> Schedule:
