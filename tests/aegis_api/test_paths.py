@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aegis_api.paths import AmbiguousPath, canonical_path, without_parameters
+from aegis_api.paths import ENCODED_SLASH, AmbiguousPath, canonical_path, without_parameters
 
 
 @pytest.mark.parametrize(
@@ -82,6 +82,56 @@ def test_what_two_servers_could_read_differently_is_refused(path: bytes) -> None
         canonical_path(path)
 
 
+@pytest.mark.parametrize(
+    ("path", "canonical"),
+    [
+        (b"/projects/group%2fproject", b"/projects/group%2Fproject"),
+        (b"/%61%2Fb%2fc/d", b"/a%2Fb%2Fc/d"),
+        (b"/a%2Fb/", b"/a%2Fb/"),
+        (b"/a/b%2F", b"/a/b%2F"),
+        (b"/a%2F...%2Fb", b"/a%2F...%2Fb"),
+        (b"/plain/../path", b"/path"),
+    ],
+)
+def test_an_encoded_slash_stays_encoded_for_those_who_opt_in(path: bytes, canonical: bytes) -> None:
+    """It is never decoded; without the opt-in the same path is refused."""
+    assert canonical_path(path, encoded_slash=True) == canonical
+    assert canonical_path(canonical, encoded_slash=True) == canonical
+    if ENCODED_SLASH in canonical:
+        with pytest.raises(AmbiguousPath, match="an encoded slash"):
+            canonical_path(path)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        pytest.param(b"/public/..%2fadmin", id="P09"),
+        pytest.param(b"/public%2f..%2fadmin", id="P09-first"),
+        pytest.param(b"/public%2f%2e%2e", id="P09-last"),
+        pytest.param(b"/public%2f..;x%2fadmin", id="P22"),
+        pytest.param(b"/public/..%5cadmin", id="P10"),
+        pytest.param(b"/a%2fb%5cc", id="P10-beside"),
+        pytest.param(b"/public/%2E%2E%2Fadmin;/", id="P39"),
+        pytest.param(b"/a%2fb/../c", id="dots-elsewhere"),
+        pytest.param(b"/./a%2fb", id="dot-elsewhere"),
+        pytest.param(b"/a%2fb/.", id="dot-at-the-end"),
+        pytest.param(b"/a;x%2fb", id="parameter-across"),
+        pytest.param(b"/a%2fb;x", id="parameter"),
+        pytest.param(b"/%2fadmin", id="empty-first"),
+        pytest.param(b"/a%2f/b", id="empty-before"),
+        pytest.param(b"/a%2f%2fb", id="empty-between"),
+        pytest.param(b"/%2f", id="only"),
+        pytest.param(b"//a%2fb", id="P07"),
+        pytest.param(b"/a%252fb", id="P12"),
+        pytest.param(b"/a%25%32%66b", id="P12-in-pieces"),
+    ],
+)
+def test_an_encoded_slash_is_allowed_only_where_both_readings_are_canonical(path: bytes) -> None:
+    """The opt-in opens no way around a prefix: what a decoding server would resolve is refused."""
+    with pytest.raises(AmbiguousPath):
+        canonical_path(path, encoded_slash=True)
+
+
 _PIECES = st.sampled_from(
     [b"/", b"a", b".", b"..", b";", b"%2e", b"%2E", b"%25", b"%2f", b"%41", b"%34", b"%c3%a9", b"%3F", b"%", b"2", b"e"]
 )
@@ -91,6 +141,7 @@ _PIECES = st.sampled_from(
 @settings(max_examples=1500, deadline=None)
 def test_p40_the_canonical_form_is_stable(path: bytes) -> None:
     """Any bytes are refused or have a form that is canonical itself, without dot segments and empty ones."""
+    _check_opted_in(path)
     try:
         canonical = canonical_path(path)
     except AmbiguousPath:
@@ -100,6 +151,19 @@ def test_p40_the_canonical_form_is_stable(path: bytes) -> None:
     assert segments[0] == b""
     assert b"" not in segments[1:-1]
     assert not {b".", b".."} & set(segments)
+    assert canonical_path(path, encoded_slash=True) == canonical
+
+
+def _check_opted_in(path: bytes) -> None:
+    """With the opt-in, the reading of a server that decodes slashes is canonical, too."""
+    try:
+        canonical = canonical_path(path, encoded_slash=True)
+    except AmbiguousPath:
+        return
+    assert canonical_path(canonical, encoded_slash=True) == canonical
+    decoded = canonical.replace(ENCODED_SLASH, b"/")
+    assert canonical_path(decoded) == decoded
+    assert canonical.count(ENCODED_SLASH) == path.upper().count(ENCODED_SLASH) or b"." in path or b"%2E" in path.upper()
 
 
 def test_parameters_are_cut_off_each_segment() -> None:

@@ -45,6 +45,13 @@ def test_claims_and_open_rules() -> None:
     assert (opened.unauthenticated, opened.identities, opened.paths) == (True, (), (ASTERISK,))
 
 
+def test_an_encoded_slash_needs_its_opt_in() -> None:
+    """It stays encoded in the paths of a rule that has it."""
+    plain, opted_in = read(rule(), rule(paths=["/a%2Fb", "/c"], allowEncodedSlash=True)).rules
+    assert (plain.encoded_slash, opted_in.encoded_slash, opted_in.paths) == (False, True, (b"/a%2Fb", b"/c"))
+    assert not read(rule(allowEncodedSlash=False)).rules[0].encoded_slash
+
+
 @pytest.mark.parametrize(
     ("text", "pattern"),
     [
@@ -86,6 +93,14 @@ def test_identity_patterns(pattern: IdentityPattern, matches: bool) -> None:
             ({"paths": ["/é"]}, "wanted a path that starts with"),
             ({"paths": ["/a/../b;x"]}, "the canonical form of the path, without parameters: /b"),
             ({"paths": ["/%61"]}, "the canonical form of the path, without parameters: /a"),
+            ({"paths": ["/a%2Fb"]}, "wanted a path without '%2F', or allowEncodedSlash: true in its rule"),
+            (
+                {"paths": ["/a%2fb"], "allowEncodedSlash": True},
+                "the canonical form of the path, without parameters: /a%2Fb",
+            ),
+            ({"paths": ["/a%2F..%2Fb"], "allowEncodedSlash": True}, "or dots beside '%2F'"),
+            ({"paths": ["/a%5Cb"], "allowEncodedSlash": True}, "wanted a path that starts with"),
+            ({"allowEncodedSlash": "yes"}, 'spec.rules[0].allowEncodedSlash: got "yes", wanted true or false'),
             ({"pathType": "Regex"}, 'spec.rules[0].pathType: got "Regex", wanted Prefix or Exact'),
             ({"identities": ["a:b"]}, 'spec.rules[0].identities[0]: got "a:b", wanted NAME, NAMESPACE/NAME'),
             ({"identities": ["*/a"]}, 'spec.rules[0].identities[0]: got "*/a", wanted NAME'),

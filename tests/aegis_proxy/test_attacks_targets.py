@@ -90,6 +90,53 @@ def test_one_reading_of_a_target_or_a_refusal(
 
     Where the catalogue allows 400 or 403, it is what the canonical form gives.
     """
+    _check(mesh, target, expected, one_by_one=one_by_one)
+
+
+@pytest.mark.parametrize(("target", "expected"), TARGETS.values(), ids=TARGETS)
+def test_a_rule_for_encoded_slashes_opens_nothing_else(
+    mesh_opted_in: Mesh, target: bytes, expected: int | bytes
+) -> None:
+    """Every other target has the answer that it has without such a rule."""
+    _check(mesh_opted_in, target, expected)
+
+
+OPTED_IN: dict[str, tuple[bytes, int | bytes]] = {
+    "P09-name": (b"/raw/group%2fproject", b"/raw/group%2Fproject"),
+    "P09-query": (b"/raw/a%2Fb?c=%2f", b"/raw/a%2Fb?c=%2f"),
+    "P09-in-the-rule": (b"/exact%2fname", b"/exact%2Fname"),
+    "P09-decoded": (b"/exact/name", 403),
+    "P09-other-rule": (b"/public/a%2fb", 403),
+    "P09-prefix": (b"/raw%2fa", 403),
+    "P09-dots": (b"/raw/..%2fadmin", 400),
+    "P09-dots-last": (b"/raw/a%2f..", 400),
+    "P09-dots-elsewhere": (b"/raw/a%2fb/../c", 400),
+    "P09-empty": (b"/raw/%2fadmin", 400),
+    "P10": (b"/raw/a%5cb", 400),
+    "P22": (b"/raw/..;%2fadmin", 400),
+    "P12": (b"/raw/a%252fb", 400),
+}
+
+
+@pytest.mark.parametrize("one_by_one", FED)
+@pytest.mark.parametrize(("target", "expected"), OPTED_IN.values(), ids=OPTED_IN)
+def test_an_encoded_slash_is_sent_on_encoded_or_refused(
+    mesh_opted_in: Mesh, target: bytes, expected: int | bytes, one_by_one: bool
+) -> None:
+    """O1-O5 as above."""
+    _check(mesh_opted_in, target, expected, one_by_one=one_by_one)
+
+
+@pytest.mark.parametrize("auth", [True, False], ids=["token", "no-token"])
+def test_p09_without_such_a_rule_all_encoded_slashes_are_refused(mesh: Mesh, auth: bool) -> None:
+    """400 for everybody: the answer tells nothing about who asks."""
+    for target in (b"/raw/a%2fb", b"/public/a%2Fb", b"/healthz%2f"):
+        answers = mesh.ask(request(target, auth=auth) + CANARY + LAST)
+        assert [answer.status for answer in answers] == [400]
+    assert mesh.origin.targets == []
+
+
+def _check(mesh: Mesh, target: bytes, expected: int | bytes, *, one_by_one: bool = False) -> None:
     answers = mesh.ask(request(target) + CANARY + LAST, one_by_one=one_by_one)
     if expected in (400, 414):
         assert [answer.status for answer in answers] == [expected]

@@ -43,7 +43,10 @@ _METHODS = _mostly(["GET", "POST", "*", "M-SEARCH", "A" * 64], ["get", "", "A" *
 _PATHS = _mostly(
     ["/", "*", "/a/", "/v1.0", "/a%2Cb", "/caf%C3%A9", "/%F0%9F%98%80", "/{id}", "/...", "/a%25"],
     ["", "a", "//", "/a//b", "/.", "/a/..", "/%2f", "/%41", "/%c3%a9", "/%C3", "/%ED%A0%80", "/a;b", "/%", "/a\\b"],
+    st.sampled_from(["/a%2Fb", "/a%2F", "/a%2F..", "/%2F", "/a%2Fb;c", "/a%2F/b", "/a/.%2Fb", "/a%2fb"]),
     st.sampled_from(["/%2541", "/%25%34", "/a?b", "/a#b", "/é", "/a\n", "/%F4%90%80%80", "/%E0%80%80"]),
+    st.lists(st.sampled_from(["/", "a", ".", "..", "%2F", ";", "%C3%A9", "%5C"]), max_size=6).map("/".join),
+    st.lists(st.sampled_from(["/", "a", ".", "..", "%2F"]), max_size=7).map("".join),
     st.text("/.%25CcEe9A;a*", max_size=10).map(lambda text: "/" + text),
 )
 _VALUES = st.lists(_mostly(["a", "", "orders:read"], ["x\n"]), max_size=3)
@@ -95,6 +98,7 @@ _RULE_NEEDS = {"methods": _list(_METHODS), "paths": _list(_PATHS)}
 _RULE_MAY = {
     "name": _mostly(["a", "b", "c", "allow_get.id1", "a" * 63], ["", "a" * 64, "-a", "a\n", "rules[0]"]),
     "pathType": _mostly(["Prefix", "Exact"], ["prefix"]),
+    "allowEncodedSlash": st.booleans(),
 }
 _CALLERS = {"identities": _list(_IDENTITIES)}
 _CLAIMS = {"claims": st.dictionaries(_mostly(["scope", "a b", "c" * 256], ["", "c" * 257]), _or_junk(_VALUES))}

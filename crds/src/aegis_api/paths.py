@@ -2,6 +2,9 @@
 
 If two common servers could read a path differently, there is no canonical form and the request is refused.
 RFC 3986 sections 2.3 (unreserved), 5.2.4 (dot segments), 6.2.2 (normalisation).
+
+An encoded slash (`%2F`) is such a difference by itself: it is a byte of a name for one server and a separator for the
+other. Who opts in for it gets the one form that keeps it encoded, where the rest has a single reading all the same.
 """
 
 import re
@@ -11,8 +14,9 @@ _PLAIN = re.compile(rb"(?:/[A-Za-z0-9_~!$&'()*+,=:@-][A-Za-z0-9._~!$&'()*+,=:@-]
 _LEGAL = re.compile(rb"/(?:[A-Za-z0-9._~!$&'()*+,;=:@/{}|^`\"<>\[\]-]|%[0-9A-Fa-f]{2})*")
 _ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})")
 _UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
-# Escapes that some server decodes into structure: controls, '/', '\\' and DEL.
-_FORBIDDEN = frozenset(range(0x20)) | frozenset(b"/\\\x7f")
+# Escapes that some server decodes into structure: controls, '\\' and DEL. So is '/', which has its own opt-in.
+_FORBIDDEN = frozenset(range(0x20)) | frozenset(b"\\\x7f")
+ENCODED_SLASH = b"%2F"
 _DOUBLE_ESCAPE = re.compile(rb"%25[0-9A-Fa-f]{2}")
 
 
@@ -20,11 +24,12 @@ class AmbiguousPath(ValueError):  # it names what was found, as the errors of th
     """A path that two servers could read differently. Its text says which part, for the log only."""
 
 
-def canonical_path(path: bytes) -> bytes:
+def canonical_path(path: bytes, *, encoded_slash: bool = False) -> bytes:
     """The canonical form of a request path (without query), which starts with '/'.
 
     Escaped unreserved characters are decoded once, other escapes are kept in upper case, dot segments are removed.
-    Raises AmbiguousPath for what has no single reading. The result is its own canonical form.
+    `encoded_slash`: a path may hold `%2F`, which is kept, if the same path with slashes in their place is canonical
+    too. Raises AmbiguousPath for what has no single reading. The result is its own canonical form.
     """
     if _PLAIN.fullmatch(path):
         return path
@@ -34,6 +39,11 @@ def canonical_path(path: bytes) -> bytes:
     decoded = _ESCAPE.sub(_decode_unreserved, path)
     if _DOUBLE_ESCAPE.search(decoded):  # decoded, for %25%34%31 ends as %2541
         raise AmbiguousPath("an escaped escape")
+    if ENCODED_SLASH in decoded:
+        if not encoded_slash:
+            raise AmbiguousPath("an encoded slash")
+        _check_encoded_slashes(decoded)
+        return decoded
     *parts, last = decoded.split(b"/")[1:]
     if b"" in parts:
         raise AmbiguousPath("an empty segment")
@@ -51,6 +61,15 @@ def _without_dots(parts: list[bytes], last: bytes) -> list[bytes]:
         elif segment != b".":
             segments.append(segment)
     return [*segments, b""] if last in (b".", b"..") else segments
+
+
+def _check_encoded_slashes(path: bytes) -> None:
+    """Where a dot segment or a parameter ends depends on whether the slash counts, so neither may be there."""
+    if b";" in path:
+        raise AmbiguousPath("path parameters beside an encoded slash")
+    *parts, last = path.replace(ENCODED_SLASH, b"/").split(b"/")[1:]
+    if b"" in parts or not {b".", b".."}.isdisjoint((*parts, last)):
+        raise AmbiguousPath("an empty or dot segment beside an encoded slash")
 
 
 def _decode_unreserved(match: re.Match[bytes]) -> bytes:

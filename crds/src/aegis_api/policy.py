@@ -8,7 +8,7 @@ from attrs import field, frozen
 
 from aegis_api.metadata import Metadata, read_metadata
 from aegis_api.names import Subject, is_label, is_subdomain
-from aegis_api.paths import AmbiguousPath, canonical_path, without_parameters
+from aegis_api.paths import ENCODED_SLASH, AmbiguousPath, canonical_path, without_parameters
 from aegis_api.reading import Node, ParseError, shown
 
 ANY_METHOD = "*"
@@ -52,7 +52,8 @@ class Rule:
     """Allows a request when identity, method, path and claims all match. An empty list matches nothing.
 
     `claims` maps a claim's name to the values of which it must hold one. A rule that is `unauthenticated` needs no
-    token and has neither identities nor claims. A rule without a name is called by its place, like `rules[0]`.
+    token and has neither identities nor claims. A rule without a name is called by its place, like `rules[0]`. Only a
+    rule with `encoded_slash` matches a path with `%2F`, which stays encoded in the rule's paths, too.
     """
 
     name: str
@@ -62,6 +63,7 @@ class Rule:
     identities: tuple[IdentityPattern, ...] = ()
     claims: Mapping[str, frozenset[str]] = field(factory=dict, hash=False)
     unauthenticated: bool = False
+    encoded_slash: bool = False
 
 
 @frozen
@@ -103,7 +105,9 @@ def _rule(node: Node, index: int, namespace: str) -> Rule:
     name, path_type = fields.optional("name"), fields.optional("pathType")
     open_to_all, identities, claims = (fields.optional(key) for key in ("unauthenticated", "identities", "claims"))
     methods, paths = fields.required("methods"), fields.required("paths")
+    opted_in = fields.optional("allowEncodedSlash")
     fields.done()
+    encoded_slash = opted_in.boolean() if opted_in else False
     unauthenticated = open_to_all.boolean() if open_to_all else False
     if unauthenticated and (identities or claims):
         raise node.refuse("no identities and no claims in a rule that is unauthenticated")
@@ -113,11 +117,12 @@ def _rule(node: Node, index: int, namespace: str) -> Rule:
     return Rule(
         name=name.matching(_RULE_NAME, "a name of letters, digits, '-', '_' and '.'") if name else f"rules[{index}]",
         methods=frozenset(methods.list_of(_method)),
-        paths=paths.list_of(_path),
+        paths=paths.list_of(lambda item: _path(item, encoded_slash)),
         path_type=kind,
         identities=identities.list_of(lambda item: _identity(item, namespace)) if identities else (),
         claims=_claims(claims) if claims else {},
         unauthenticated=unauthenticated,
+        encoded_slash=encoded_slash,
     )
 
 
@@ -125,18 +130,20 @@ def _method(node: Node) -> str:
     return node.matching(_METHOD, "a method in upper case (methods are case-sensitive, RFC 9110 section 9.1), or *")
 
 
-def _path(node: Node) -> bytes:
+def _path(node: Node, encoded_slash: bool) -> bytes:
     """A path in its canonical form: another form would never match, so it is a mistake of the author."""
     text = node.string()
     if text == "*":
         return ASTERISK
     try:
         path = text.encode("ascii")
-        canonical = canonical_path(path)
+        canonical = canonical_path(path, encoded_slash=True)
     except (UnicodeEncodeError, AmbiguousPath):
         raise node.refuse(
-            "a path that starts with '/', in ASCII, without '//', '\\', '#', '?' and escaped slashes"
+            "a path that starts with '/', in ASCII, without '//', '\\', '#', '?', or dots beside '%2F'"
         ) from None
+    if ENCODED_SLASH in canonical and not encoded_slash:
+        raise node.refuse("a path without '%2F', or allowEncodedSlash: true in its rule")
     if b";" in path or canonical != path:
         plain = without_parameters(canonical).decode()
         raise node.refuse(f"the canonical form of the path, without parameters: {plain}")

@@ -160,6 +160,44 @@ def test_x25_what_needs_no_token_passes_with_any(credentials: list[bytes]) -> No
     assert (granted.caller is not None) is (credentials == [bearer()])
 
 
+OPTED_IN = Rule(
+    "raw", frozenset({"GET"}), (b"/raw",), identities=(IdentityPattern("shop", "other"),), encoded_slash=True
+)
+
+
+@pytest.mark.parametrize("enforcement", Enforcement)
+@pytest.mark.parametrize("lines", [[], [bearer(b"x")], [bearer()]], ids=["no token", "bad token", "good token"])
+@pytest.mark.parametrize("target", [b"/public/a%2fb", b"/healthz%2F", b"/raw/a%2Fb"])
+def test_p09_without_an_opt_in_an_encoded_slash_is_refused_whoever_asks(
+    target: bytes, lines: list[bytes], enforcement: Enforcement
+) -> None:
+    """400, not even in a dry run anything else, and nothing is said about the caller."""
+    assert refused(request(target, *lines), snapshot(enforcement)) == (400, "ambiguous_path", "ambiguous_path")
+
+
+@pytest.mark.parametrize(
+    ("target", "lines", "status"),
+    [
+        (b"/raw/a%2fb", [bearer()], 403),
+        (b"/public/a%2fb", [bearer()], 403),
+        (b"/healthz%2F", [], 401),
+        (b"/raw/a%2fb", [bearer(mint(payload=claims(sub="system:serviceaccount:shop:other")))], 200),
+    ],
+    ids=["another caller", "another rule", "nobody", "the caller of the rule"],
+)
+def test_with_an_opt_in_an_encoded_slash_is_judged(target: bytes, lines: list[bytes], status: int) -> None:
+    """Only the rules that opt in may allow it; what they allow is sent on encoded."""
+    rules = compile_rules(
+        [IngressPolicy(Metadata("orders", "shop"), Enforcement.ENFORCE, (*RULES, OPTED_IN))], missing=False
+    )
+    known, asked = evolve(KNOWN, rules=rules), request(target, *lines)
+    if status == 200:
+        assert permit(asked, known).grant == Grant("orders", "raw")
+        assert app_sees(asked, known)[0] == b"GET /raw/a%2Fb HTTP/1.1"
+    else:
+        assert refused(asked, known)[0] == status
+
+
 def test_before_anything_is_known_all_is_refused() -> None:
     """503: it is not the caller's fault; not even what needs no token passes."""
     assert refused(request(b"/healthz"), NOTHING_KNOWN) == (503, "closed", "closed")

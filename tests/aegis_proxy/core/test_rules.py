@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from aegis_api.metadata import Metadata
 from aegis_api.names import Subject
-from aegis_api.paths import without_parameters
+from aegis_api.paths import ENCODED_SLASH, without_parameters
 from aegis_api.policy import Enforcement, IdentityPattern, IngressPolicy, PathType, Rule
 from aegis_proxy.core.rules import NO_RULES, Grant, RuleIndex, compile_rules
 
@@ -137,6 +137,31 @@ def test_m01_m06_methods_are_compared_exactly() -> None:
     assert allows(index(rule(b"/", methods=("*",))), b"/", b"ANY")
 
 
+def test_an_encoded_slash_is_allowed_only_by_rules_that_opt_in() -> None:
+    """Other rules do not see such a path, whatever prefix they allow; the others are judged as ever."""
+    rules = index(rule(b"/", name="all"), rule(b"/projects", name="opted", encoded_slash=True))
+    assert rules.encoded_slash
+    assert rules.for_caller(A, b"GET", b"/projects/group%2Fproject") == Grant("p", "opted")
+    assert not allows(rules, b"/other/group%2Fproject")
+    assert not allows(rules, b"/projects%2Fgroup")
+    assert rules.for_caller(A, b"GET", b"/other") == Grant("p", "all")
+    assert allows(rules, b"/projects/x")
+    assert not index(rule(b"/")).encoded_slash
+
+
+def test_an_encoded_slash_in_a_rule_is_that_very_slash() -> None:
+    """Neither decoded in the rule nor in the request."""
+    rules = index(rule(b"/a%2Fb", encoded_slash=True, path_type=PathType.EXACT))
+    assert [path for path in (b"/a%2Fb", b"/a/b", b"/a%2Fb/", b"/a%2FB") if allows(rules, path)] == [b"/a%2Fb"]
+
+
+def test_an_encoded_slash_may_need_no_token() -> None:
+    """The opt-in is for any kind of rule."""
+    rules = index(rule(b"/open", unauthenticated=True, encoded_slash=True))
+    assert rules.for_anyone(b"GET", b"/open/a%2Fb") == Grant("p", "r")
+    assert index(rule(b"/open", unauthenticated=True)).for_anyone(b"GET", b"/open/a%2Fb") is None
+
+
 @pytest.mark.parametrize(
     ("pattern", "allowed"),
     [
@@ -249,7 +274,9 @@ PATTERNS = st.sampled_from(
     + [IdentityPattern(None, None)]
 )
 METHODS = st.frozensets(st.sampled_from(["GET", "POST", "*"]), max_size=2)
-RULE_PATHS = st.lists(st.sampled_from([b"/", b"/a", b"/a/", b"/a/b", b"/ab", b"*", b"/a.b"]), max_size=2).map(tuple)
+RULE_PATHS = st.lists(
+    st.sampled_from([b"/", b"/a", b"/a/", b"/a/b", b"/ab", b"*", b"/a.b", b"/a%2Fb"]), max_size=2
+).map(tuple)
 PATHS = st.sampled_from(
     [
         b"/",
@@ -266,6 +293,9 @@ PATHS = st.sampled_from(
         b"/a/b;x/c",
         b"/a.b",
         b"/a/;",
+        b"/a%2Fb",
+        b"/a/b%2Fc",
+        b"/ab%2F",
     ]
 )
 CLAIMS = st.dictionaries(
@@ -289,6 +319,7 @@ def rules_of(draw: st.DrawFn) -> Rule:
         identities=() if unauthenticated else draw(st.lists(PATTERNS, max_size=2).map(tuple)),
         claims={} if unauthenticated else draw(CLAIMS),
         unauthenticated=unauthenticated,
+        encoded_slash=draw(st.booleans()),
     )
 
 
@@ -319,6 +350,8 @@ def _claims_match(rule: Rule, caller: Someone | None) -> bool:
 
 def _matches(rule: Rule, caller: Someone | None, method: str, path: bytes) -> bool:
     """What a reader of the design would say of one rule and one reading of a path."""
+    if ENCODED_SLASH in path and not rule.encoded_slash:
+        return False
     known = caller is not None and any(pattern.matches(caller.subject) for pattern in rule.identities)
     who = rule.unauthenticated or (known and _claims_match(rule, caller))
     return who and bool({method, "*"} & rule.methods) and _path_matches(rule, path)
@@ -348,8 +381,14 @@ def test_the_index_says_what_the_rules_say(
                 assert grant is not None
         else:
             assert (grant is not None) is allowed
+        if grant is not None and ENCODED_SLASH in path and not any(ENCODED_SLASH in each for each in _paths(rules)):
+            assert _naive(rules, someone, method, path.replace(ENCODED_SLASH, b"/"))
         if grant is not None:
             assert any(rule.name == grant.rule and _matches(rule, someone, method, path) for rule in rules)
+
+
+def _paths(rules: list[Rule]) -> list[bytes]:
+    return [path for rule in rules for path in rule.paths]
 
 
 def _both(rule: Rule, caller: Someone | None, method: str, path: bytes) -> bool:

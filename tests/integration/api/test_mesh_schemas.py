@@ -23,7 +23,10 @@ GOOD: dict[str, Object] = {
         "spec": {"type": "kubernetes", "audience": "aegis", "namespaceSelector": {"matchLabels": {"a": "b"}}},
     },
     "identities": {"kind": "Identity", "spec": {"provider": "local", "egress": {"hosts": ["*.svc"]}}},
-    "ingresspolicies": {"kind": "IngressPolicy", "spec": {"rules": [RULE]}},
+    "ingresspolicies": {
+        "kind": "IngressPolicy",
+        "spec": {"rules": [RULE, RULE | {"name": "s", "paths": ["/a%2Fb"], "allowEncodedSlash": True}]},
+    },
 }
 
 
@@ -53,6 +56,12 @@ BAD: dict[str, tuple[str, dict[str, Any], str]] = {
     "rule with a bad method": ("ingresspolicies", rules(methods=["get"]), "spec.rules[0].methods[0]"),
     "rule with a relative path": ("ingresspolicies", rules(paths=["a"]), "spec.rules[0].paths[0]"),
     "rule with dot segments": ("ingresspolicies", rules(paths=["/a/../b"]), "spec.rules[0].paths[0]"),
+    "rule with an encoded slash": ("ingresspolicies", rules(paths=["/a%2Fb"]), "spec.rules[0]"),
+    "rule with dots beside an encoded slash": (
+        "ingresspolicies",
+        rules(paths=["/a%2F.."], allowEncodedSlash=True),
+        "spec.rules[0].paths[0]",
+    ),
     "rule of unknown path type": ("ingresspolicies", rules(pathType="Regex"), "spec.rules[0].pathType"),
     "rule open and closed": ("ingresspolicies", rules(unauthenticated=True), "spec.rules[0]"),
     "rules of one name": ("ingresspolicies", {"rules": [RULE, RULE]}, "spec.rules"),

@@ -5,7 +5,8 @@
 
 from typing import NamedTuple
 
-from aegis_proxy.core.refusals import BAD_TOKEN, CLOSED, NO_KEYS, NO_TOKEN, NOT_ALLOWED, Refused
+from aegis_api.paths import ENCODED_SLASH
+from aegis_proxy.core.refusals import AMBIGUOUS_PATH, BAD_TOKEN, CLOSED, NO_KEYS, NO_TOKEN, NOT_ALLOWED, Refused
 from aegis_proxy.core.request import Body, Request
 from aegis_proxy.core.rules import Grant, RuleIndex
 from aegis_proxy.core.snapshot import Snapshot
@@ -43,6 +44,8 @@ def judge(request: Request, snapshot: Snapshot, cache: TokenCache, now: float, *
     if snapshot.closed:
         raise Refused(CLOSED, snapshot.closed)
     rules = snapshot.rules
+    if ENCODED_SLASH in request.path and not rules.encoded_slash:  # whoever asks, with whatever token
+        raise Refused(AMBIGUOUS_PATH, "an encoded slash, which no rule of this pod allows")
     try:
         caller = _authenticate(request, snapshot, cache, now)
     except TokenRefused as error:

@@ -225,7 +225,7 @@ def target_of(method: bytes, target: bytes, host: bytes | None, canonical: bool)
             raise Refused(BAD_TARGET, "a fragment in the target")
         return raw_path + mark + query, raw_path, host
     try:
-        path = canonical_path(raw_path)
+        path = canonical_path(raw_path, encoded_slash=True)  # which policy must allow: see `ingress.judge`
     except AmbiguousPath as error:
         raise Refused(AMBIGUOUS_PATH, str(error)) from None
     return (path + mark + query if mark else path), path, host

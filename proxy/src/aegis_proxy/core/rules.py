@@ -10,7 +10,7 @@ from typing import Protocol
 from attrs import field, frozen
 
 from aegis_api.names import Subject
-from aegis_api.paths import without_parameters
+from aegis_api.paths import ENCODED_SLASH, without_parameters
 from aegis_api.policy import ANY_METHOD, Enforcement, IdentityPattern, IngressPolicy, PathType, Rule
 
 # Keys of the index that are no subject.
@@ -94,24 +94,34 @@ class _Paths:
 
 # Who: a subject as bytes, a namespace, anyone with a good token, or anyone at all.
 _Who = str | bytes
+_Callers = Mapping[_Who, Mapping[bytes, _Paths]]
 
 
 @frozen(eq=False)
 class RuleIndex:
-    """`dry_run`: every policy of the pod is DryRun, so what would be denied is recorded and let through."""
+    """`dry_run`: every policy of the pod is DryRun, so what would be denied is recorded and let through.
+
+    `encoded_slash`: some rule allows paths with `%2F`. Only such rules are looked up for them.
+    """
 
     size: int
     dry_run: bool
-    _callers: Mapping[_Who, Mapping[bytes, _Paths]] = field(repr=False)
+    _callers: _Callers = field(repr=False)
+    _encoded: _Callers = field(repr=False)
+
+    @property
+    def encoded_slash(self) -> bool:
+        return bool(self._encoded)
 
     def for_anyone(self, method: bytes, path: bytes) -> Grant | None:
         """The rule that allows this request without a token."""
-        methods = self._callers.get(_NO_IDENTITY)
+        callers = self._callers if ENCODED_SLASH not in path else self._encoded
+        methods = callers.get(_NO_IDENTITY)
         return None if methods is None else _find(methods, None, method, path)
 
     def for_caller(self, caller: Caller, method: bytes, path: bytes) -> Grant | None:
         """The rule that allows this request to a verified caller."""
-        callers = self._callers
+        callers = self._callers if ENCODED_SLASH not in path else self._encoded
         for key in (caller.subject_text, caller.subject.namespace, _ANY_IDENTITY):
             methods = callers.get(key)
             if methods is not None and (grant := _find(methods, caller, method, path)):
@@ -138,6 +148,7 @@ def compile_rules(policies: Iterable[IngressPolicy], *, missing: bool) -> RuleIn
     said Enforce, so nothing is let through for DryRun's sake.
     """
     callers: dict[_Who, dict[bytes, _Paths]] = {}
+    encoded: dict[_Who, dict[bytes, _Paths]] = {}
     size, enforced, known = 0, missing, False
     for policy in policies:
         known = True
@@ -146,7 +157,9 @@ def compile_rules(policies: Iterable[IngressPolicy], *, missing: bool) -> RuleIn
             size += 1
             entry = _Entry(Grant(policy.metadata.name, rule.name), rule.claims)
             _add(callers, rule, entry)
-    return RuleIndex(size, known and not enforced, callers)
+            if rule.encoded_slash:
+                _add(encoded, rule, entry)
+    return RuleIndex(size, known and not enforced, callers, encoded)
 
 
 def _add(callers: dict[_Who, dict[bytes, _Paths]], rule: Rule, entry: _Entry) -> None:
