@@ -15,6 +15,8 @@ from aegis_proxy.core.token_refusal import Reason, TokenRefused
 from aegis_proxy.core.tokens import Verified, verify
 from aegis_proxy.core.upgrade import upgrade_fields
 
+_PERCENT = ord("%")  # found in a path several times faster than a string
+
 
 class Permit(NamedTuple):
     """A request that may pass. `caller` is None where no good token came and none was needed.
@@ -44,7 +46,7 @@ def judge(request: Request, snapshot: Snapshot, cache: TokenCache, now: float, *
     if snapshot.closed:
         raise Refused(CLOSED, snapshot.closed)
     rules = snapshot.rules
-    if ENCODED_SLASH in request.path and not rules.encoded_slash:  # whoever asks, with whatever token
+    if _PERCENT in request.path and ENCODED_SLASH in request.path and not rules.encoded_slash:  # whoever asks
         raise Refused(AMBIGUOUS_PATH, "an encoded slash, which no rule of this pod allows")
     try:
         caller = _authenticate(request, snapshot, cache, now)

@@ -18,6 +18,9 @@ _ANY_IDENTITY = "*"
 _NO_IDENTITY = ""
 _ANY_METHOD = ANY_METHOD.encode()
 
+# A byte is found in a path several times faster by its number than as a string of one.
+_PERCENT, _SEMICOLON = b"%;"
+
 # Claims whose value is a list of words in one string (RFC 8693 section 4.2, and Entra's spelling of it).
 _WORD_LISTS = frozenset({"scope", "scp"})
 
@@ -115,13 +118,13 @@ class RuleIndex:
 
     def for_anyone(self, method: bytes, path: bytes) -> Grant | None:
         """The rule that allows this request without a token."""
-        callers = self._callers if ENCODED_SLASH not in path else self._encoded
+        callers = self._encoded if _PERCENT in path and ENCODED_SLASH in path else self._callers
         methods = callers.get(_NO_IDENTITY)
         return None if methods is None else _find(methods, None, method, path)
 
     def for_caller(self, caller: Caller, method: bytes, path: bytes) -> Grant | None:
         """The rule that allows this request to a verified caller."""
-        callers = self._callers if ENCODED_SLASH not in path else self._encoded
+        callers = self._encoded if _PERCENT in path and ENCODED_SLASH in path else self._callers
         for key in (caller.subject_text, caller.subject.namespace, _ANY_IDENTITY):
             methods = callers.get(key)
             if methods is not None and (grant := _find(methods, caller, method, path)):
@@ -136,7 +139,7 @@ def _find(methods: Mapping[bytes, _Paths], caller: Caller | None, method: bytes,
         if paths is None:
             continue
         grant = paths.find(path, caller)
-        if grant is not None and (b";" not in path or paths.find(without_parameters(path), caller)):
+        if grant is not None and (_SEMICOLON not in path or paths.find(without_parameters(path), caller)):
             return grant
     return None
 
