@@ -21,7 +21,6 @@ class GrpcApp:
     """
 
     calls: list[tuple[str, dict[str, str], float | None]] = field(factory=list)
-    waiting: threading.Event = field(factory=threading.Event)
     cancelled: threading.Event = field(factory=threading.Event)
     port: int = 0
     serving: bool = True
@@ -78,11 +77,15 @@ class _Orders(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpcio ships no 
     def _wait(self, request: bytes, context: Context) -> Iterator[bytes]:
         self._app.note("Wait", context)
         over = threading.Event()
-        context.add_callback(over.set)
+
+        def ended() -> None:
+            # Not behind the yield: grpcio does not come back to a call that was cancelled while it sent.
+            self._app.cancelled.set()
+            over.set()
+
+        context.add_callback(ended)
         yield b"waiting"
-        self._app.waiting.set()
         over.wait(30)
-        self._app.cancelled.set()
 
     def _fail(self, request: bytes, context: Context) -> bytes:
         self._app.note("Fail", context)
