@@ -10,12 +10,13 @@ import pytest
 
 from support.grpc_app import GrpcApp
 from support.proxy_process import ProxyProcess, policy, provider, resource, rule, token
+from support.raw_client import RawClient
 from support.tokens import ISSUER
 from support.waiting import eventually
 
 _BIG = 4 * 1024 * 1024
 _RULES = (
-    rule("orders", ["POST"], "/shop.Orders"),
+    rule("orders", ["POST", "PUT", "GET"], "/shop.Orders"),
     rule("health", ["POST"], "/grpc.health.v1.Health", unauthenticated=True),
 )
 
@@ -156,6 +157,33 @@ def test_an_app_that_is_gone_is_unavailable(tmp_path: Path) -> None:
         error: Any = failed.value
         assert error.code() is grpc.StatusCode.UNAVAILABLE
         assert "decision" in error.details()
+
+
+@pytest.mark.parametrize("protocol", ["h2c", "auto"])
+def test_callers_of_http1_reach_an_app_that_speaks_http2_alone(app: GrpcApp, tmp_path: Path, protocol: str) -> None:
+    """A message with its length before it, posted in chunks by HTTP/1.1, is echoed by grpcio as by HTTP/2."""
+    flags = ("--policy=orders", "--provider=corp", f"--ingress-upstream=127.0.0.1:{app.port}")
+    message = b"\0\0\0\0\5hello"
+    head = b"POST /shop.Orders/Get HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer %b\r\n" % token()
+    head += b"Content-Type: application/grpc\r\nTE: trailers\r\n"
+    with (
+        ProxyProcess(tmp_path, [provider(), policy(*_RULES)], *flags, f"--ingress-protocol={protocol}") as proxy,
+        RawClient(proxy.ingress) as client,
+    ):
+        if protocol == "auto":  # grpcio resets what is no gRPC; by then its language is known
+            client.send(b"PUT /shop.Orders/Get HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer %b\r\n\r\n" % token())
+            assert client.answer().status == 502
+        for body in (b"a\r\n%b\r\n0\r\n\r\n" % message, b"1\r\n\0\r\n9\r\n%b\r\n0\r\n\r\n" % message[1:]):
+            client.send(head + b"Transfer-Encoding: chunked\r\n\r\n" + body)
+            answer = client.answer()
+            assert (answer.status, answer.body) == (200, message)
+            assert answer.value(b"content-type") == b"application/grpc"
+        client.send(
+            b"GET /shop.Orders/Get HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer %b\r\n"
+            b"Connection: upgrade\r\nUpgrade: websocket\r\n\r\n" % token()
+        )
+        assert client.answer().status == 501
+        proxy.check_log()
 
 
 def test_calls_get_the_pods_token_on_their_way_out(proxy: ProxyProcess, app: GrpcApp, tmp_path: Path) -> None:

@@ -175,14 +175,10 @@ class HttpInMemory:
 
     def http1_upstreams(self) -> None:
         """All apps are known to speak HTTP/1.1 alone."""
-        self.server = Server(
-            self.side,
-            self.pool,
-            self.server.records,
-            self.clock.seconds,
-            Deadlines(),
-            UpstreamProtocol.HTTP1,
-        )
+        self.upstreams_speak(UpstreamProtocol.HTTP1)
+
+    def upstreams_speak(self, protocol: UpstreamProtocol) -> None:
+        self.server = Server(self.side, self.pool, self.server.records, self.clock.seconds, Deadlines(), protocol)
 
     def connect(self) -> tuple[ServerConnection, MemoryTransport]:
         connection = self.server.buildProtocol(None)

@@ -34,7 +34,7 @@ class Redirect(Enum):
 
 
 class UpstreamProtocol(Enum):
-    """What the app speaks to requests that come by HTTP/2: found out, or said."""
+    """What the app speaks: found out, or said."""
 
     AUTO = "auto"
     HTTP1 = "http1"

@@ -16,11 +16,11 @@ def parse(fields: Fields, *, method: bytes = b"GET", ended: bool = False) -> Res
 
 
 def test_a_response_is_read_whole() -> None:
-    """Its status, its fields as HTTP/1.1 has them, and how its body comes."""
+    """Its status, its fields as HTTP/1.1 has them, and how its body comes: in chunks where no length was told."""
     fields = [*OK, (b"content-length", b"5"), (b"x", b"y"), (b"x-aegis-x", b"dropped")]
     assert parse(fields) == Response(200, b"HTTP/1.1 200 ", [b"content-length: 5", b"x: y"], Body.LENGTH, 5, True)
     assert parse(OK)[3:5] == (Body.CHUNKED, -1)
-    assert parse(OK, ended=True)[3:5] == (Body.NONE, 0)
+    assert parse(OK, ended=True)[3:5] == (Body.CHUNKED, -1)
     assert parse([*OK, (b"content-length", b"0")], ended=True)[2:5] == ([b"content-length: 0"], Body.NONE, 0)
 
 

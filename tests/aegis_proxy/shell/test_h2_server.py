@@ -281,9 +281,9 @@ def test_a_route_that_is_found_later_is_waited_for(http: HttpInMemory) -> None:
 
 
 def test_who_speaks_only_http1_loads_none_of_it() -> None:
-    """Neither memory nor the time of the start is spent on HTTP/2."""
+    """Neither memory nor the time of the start is spent on HTTP/2, but for its words."""
     script = (
         "import sys, aegis_proxy.shell.main; print([name for name in sys.modules if 'h2_' in name or 'hpack' in name])"
     )
     loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
-    assert loaded == "['aegis_proxy.core.h2_frames']\n"
+    assert loaded == "['aegis_proxy.core.h2_events', 'aegis_proxy.core.h2_frames']\n"

@@ -3,13 +3,19 @@ from collections.abc import Iterator
 import pytest
 from twisted.internet.defer import Deferred
 
+from aegis_proxy.core.fields import egress_role
+from aegis_proxy.core.h2_events import Fields
 from aegis_proxy.core.refusals import UPSTREAM_UNREACHABLE, Refused
+from aegis_proxy.core.request import parse_request
 from aegis_proxy.core.response import Response
 from aegis_proxy.shell.upstream import UpstreamConnection, UpstreamPool
+from support import h2_wire as wire
+from support.h2_in_memory import POST, Client
 from support.in_memory_http import APP, HttpInMemory, PoolInMemory, http_in_memory
 from support.on_reactor import on_reactor, reactor
 
 GET = b"GET /x HTTP/1.1\r\nHost: a\r\n\r\n"
+ASKED = parse_request(GET[:-4], egress_role, canonical=False)
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 
@@ -30,6 +36,9 @@ class Exchange:
 
     def respond(self, response: Response, payload: bytes, done: bool) -> None:
         self.heard.append((response.status, payload, done))
+
+    def trailers(self, fields: Fields) -> None:
+        self.heard.append(fields)
 
     def switch(self, response: Response, data: bytes) -> None:
         self.heard.append((response.status, data))
@@ -56,7 +65,7 @@ def connected(http: HttpInMemory) -> UpstreamConnection:
 def test_an_exchange_hears_of_its_response(http: HttpInMemory) -> None:
     """Interim ones first, then the final one, piece by piece."""
     connection, exchange = connected(http), Exchange()
-    connection.start(exchange, b"GET", GET)
+    connection.start(exchange, ASKED, GET, ended=True)
     connection.dataReceived(b"HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nab")
     connection.dataReceived(b"cd")
     assert exchange.heard == [103, (200, b"ab", False), (b"cd", True)]
@@ -66,7 +75,7 @@ def test_an_app_that_does_not_read_pauses_who_sends(http: HttpInMemory) -> None:
     """And lets it go on."""
     connection, exchange = connected(http), Exchange()
     http.pool.app().full = True
-    connection.start(exchange, b"POST", GET)
+    connection.start(exchange, ASKED, GET, ended=True)
     http.pool.app().drain()
     assert exchange.heard == ["pause", "resume"]
 
@@ -81,11 +90,11 @@ def test_f32_only_a_used_connection_that_said_nothing_may_have_been_closed_befor
     """All else may have been at work on the request."""
     connection, exchange = connected(http), Exchange()
     if reused:
-        connection.start(Exchange(), b"GET", GET)
+        connection.start(Exchange(), ASKED, GET, ended=True)
         connection.dataReceived(OK)
-        connection.release()
+        connection.release(complete=True)
         assert http.pool.take(APP) is connection
-    connection.start(exchange, b"GET", GET)
+    connection.start(exchange, ASKED, GET, ended=True)
     if data:
         connection.dataReceived(data)
     http.pool.app().end()
@@ -99,9 +108,9 @@ def test_the_last_connection_used_is_the_first_one_taken(http: HttpInMemory) -> 
     for _ in range(3):
         pool.connect(APP).addCallback(connections.append)
     for connection in connections:
-        connection.start(Exchange(), b"GET", GET)
+        connection.start(Exchange(), ASKED, GET, ended=True)
         connection.dataReceived(OK)
-        connection.release()
+        connection.release(complete=True)
     http.clock.advance(0)
     assert pool.app(0).ended == "aborted"
     assert pool.take(APP) is connections[2]
@@ -116,9 +125,9 @@ def test_the_last_connection_used_is_the_first_one_taken(http: HttpInMemory) -> 
 def test_f29_an_idle_connection_that_speaks_is_dropped(http: HttpInMemory, late: bytes) -> None:
     """Nobody asked for what it says; it must not answer the next request."""
     connection = connected(http)
-    connection.start(Exchange(), b"GET", GET)
+    connection.start(Exchange(), ASKED, GET, ended=True)
     connection.dataReceived(OK)
-    connection.release()
+    connection.release(complete=True)
     connection.dataReceived(late)
     assert http.pool.take(APP) is None
 
@@ -126,9 +135,9 @@ def test_f29_an_idle_connection_that_speaks_is_dropped(http: HttpInMemory, late:
 def test_a_connection_whose_app_closes_is_not_kept(http: HttpInMemory) -> None:
     """It said so."""
     connection = connected(http)
-    connection.start(Exchange(), b"GET", GET)
+    connection.start(Exchange(), ASKED, GET, ended=True)
     connection.dataReceived(OK.replace(b"Content", b"Connection: close\r\nContent"))
-    connection.release()
+    connection.release(complete=True)
     assert http.pool.take(APP) is None
 
 
@@ -160,3 +169,71 @@ def test_a_connection_that_nobody_waits_for_is_not_made() -> None:
         raise AssertionError("it was made")
 
     assert on_reactor(work()) == "upstream_unreachable"
+
+
+def test_a_connection_serves_again_when_all_is_whole() -> None:
+    """Request and response; after half a request it is dropped."""
+    with http_in_memory() as http:
+        http.http1_upstreams()
+        client = Client(http)
+        for ended in (True, False, True):
+            client.ask(POST, b"body", ended=ended)
+            http.pool.opened[-1].dataReceived(OK)
+            client.talk()
+        assert len(http.pool.opened) == 2
+
+
+def test_empty_pieces_of_a_body_are_no_last_chunk() -> None:
+    """An empty chunk would end the request."""
+    with http_in_memory() as http:
+        http.http1_upstreams()
+        client = Client(http)
+        client.ask(POST, ended=False)
+        http.pool.app().take()
+        client.h2.send_data(client.last, b"", pad_length=3)
+        client.talk()
+        assert http.pool.app().take() == b""
+        client.h2.send_data(client.last, b"ab", end_stream=True)
+        client.talk()
+        assert http.pool.app().take() == b"2\r\nab\r\n0\r\n\r\n"
+
+
+SETTINGS_OF = {
+    "grpcio": bytes.fromhex("000024040000000000000200000000000300000000000400003fff000500004000"),
+    "empty": wire.SETTINGS,
+}
+
+
+@pytest.mark.parametrize("greeting", SETTINGS_OF.values(), ids=SETTINGS_OF)
+def test_an_upstream_that_answers_in_http2_is_remembered(http: HttpInMemory, greeting: bytes) -> None:
+    """The first time the request may be sent again, as nobody can have read it; after that it would have no end."""
+    for unanswered in (True, False):
+        connection, exchange = connected(http), Exchange()
+        connection.start(exchange, ASKED, GET, ended=True)
+        connection.dataReceived(greeting)
+        assert exchange.heard == [(502, unanswered)]
+        assert http.pool.speaks_http2(APP)
+    http.pool.forget_http2(APP)
+    assert not http.pool.speaks_http2(APP)
+
+
+def test_a_used_connection_does_not_change_its_language(http: HttpInMemory) -> None:
+    """It has answered in HTTP/1.1 before: that is a broken answer."""
+    connection, exchange = connected(http), Exchange()
+    connection.start(Exchange(), ASKED, GET, ended=True)
+    connection.dataReceived(OK)
+    connection.release(complete=True)
+    http.pool.take(APP)
+    connection.start(exchange, ASKED, GET, ended=True)
+    connection.dataReceived(wire.SETTINGS)
+    http.pool.app().end()
+    assert exchange.heard == [(502, False)]
+    assert not http.pool.speaks_http2(APP)
+
+
+def test_what_is_known_of_upstreams_is_bounded(http: HttpInMemory) -> None:
+    """An egress proxy sees any number of them."""
+    for port in range(1025):
+        assert http.pool.note_http2(("127.0.0.1", port))
+    assert not http.pool.speaks_http2(("127.0.0.1", 0))
+    assert http.pool.speaks_http2(("127.0.0.1", 1024))

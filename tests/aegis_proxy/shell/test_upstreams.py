@@ -5,8 +5,9 @@ from twisted.internet.defer import Deferred
 
 from aegis_proxy.core.refusals import UPSTREAM_UNREACHABLE, Refused
 from aegis_proxy.settings import UpstreamProtocol
-from aegis_proxy.shell.calls import Call, Http1Call
+from aegis_proxy.shell.calls import Call
 from aegis_proxy.shell.h2_upstream import H2Call
+from aegis_proxy.shell.upstream import UpstreamConnection
 from aegis_proxy.shell.upstreams import Upstreams
 from support import h2_wire as wire
 from support.in_memory_http import APP, HttpInMemory, http_in_memory
@@ -71,11 +72,11 @@ def test_an_app_that_does_not_gets_http1(http: HttpInMemory, answer: bytes) -> N
         http.clock.advance(1.1)
         http.clock.advance(0)
     http.pool.accept()
-    assert isinstance(result(first), Http1Call)
+    assert isinstance(result(first), UpstreamConnection)
     assert http.pool.app().written == b""
     second = upstreams.call(APP)
     http.pool.accept()
-    assert isinstance(result(second), Http1Call)
+    assert isinstance(result(second), UpstreamConnection)
     http.clock.advance(61)
     upstreams.call(APP)
     http.pool.accept()
@@ -87,9 +88,9 @@ def test_an_app_that_is_said_to_speak_http1_is_not_asked(http: HttpInMemory) -> 
     upstreams = made(http, UpstreamProtocol.HTTP1)
     first = upstreams.call(APP)
     http.pool.accept()
-    assert isinstance(result(first), Http1Call)
+    assert isinstance(result(first), UpstreamConnection)
     http.pool.keep(http.pool.opened[0])
-    assert isinstance(upstreams.call(APP), Http1Call)
+    assert isinstance(upstreams.call(APP), UpstreamConnection)
     assert len(http.pool.opened) == 1
 
 

@@ -9,7 +9,7 @@ from functools import lru_cache
 
 from aegis_proxy.core import fields as field
 from aegis_proxy.core.h2_events import Fields
-from aegis_proxy.core.refusals import BAD_HEADER, Refused
+from aegis_proxy.core.refusals import BAD_HEADER, Refusal, Refused, answer
 
 _NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9a-z-]+")
 # No control byte but HTAB within, no white space around (sections 8.2.1; RFC 9110 section 5.5).
@@ -74,6 +74,12 @@ def of_request(head: bytes) -> Fields:
 def of_response(status: int, lines: Iterable[bytes]) -> Fields:
     """The header section of a response with these field lines."""
     return [(b":status", b"%d" % status), *of_lines(lines)]
+
+
+def of_refusal(refusal: Refusal, decision: str, *, head_only: bool) -> tuple[Fields, bytes]:
+    """Header section and body of the answer that HTTP/1.1 callers get, too."""
+    head, _, body = answer(refusal, decision, close=False, head_only=head_only).partition(b"\r\n\r\n")
+    return of_response(refusal.status, head.split(b"\r\n")[1:]), body
 
 
 def of_lines(lines: Iterable[bytes]) -> Fields:

@@ -71,6 +71,11 @@ def goaway(last: int, code: int) -> bytes:
     return frame(GOAWAY, 0, 0, struct.pack(">II", last, code))
 
 
+def begins_with_settings(data: bytes) -> bool:
+    """Whether these are the first bytes of a server that speaks HTTP/2 at once (RFC 9113 section 3.4)."""
+    return data[3:9] == b"\4\0\0\0\0\0"
+
+
 def header_block(stream: int, block: bytes, largest: int, *, ended: bool) -> bytes:
     """HEADERS, and as many CONTINUATIONs as frames of `largest` bytes make it."""
     flags = END_STREAM if ended else 0

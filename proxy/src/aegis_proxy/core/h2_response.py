@@ -49,12 +49,12 @@ def _parse(fields: Fields, method: bytes, ended: bool, secret: frozenset[bytes])
     size = int(length) if length is not None else -1
     if method == b"HEAD" or status < 200 or status in (204, 304):
         body = Body.NONE
-    elif ended:
-        if size > 0:
-            raise Malformed("a Content-Length of more than the body")
-        body, size = Body.NONE, 0
+    elif length is None:
+        body = Body.CHUNKED
+    elif ended and size:
+        raise Malformed("a Content-Length of more than the body")
     else:
-        body = Body.CHUNKED if length is None else Body.LENGTH
+        body = Body.LENGTH if size else Body.NONE
     return Response(status, b"HTTP/1.1 %d " % status, passing, body, size, True, b"", secret)
 
 

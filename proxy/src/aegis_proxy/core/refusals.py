@@ -40,6 +40,7 @@ TARGET_TOO_LONG = Refusal(414, "target_too_long", closes=True)
 BAD_EXPECTATION = Refusal(417, "bad_expectation", closes=True)
 HEAD_TOO_LARGE = Refusal(431, "head_too_large", closes=True)
 UNKNOWN_CODING = Refusal(501, "unknown_transfer_coding", closes=True)
+UPGRADE_REFUSED = Refusal(501, "upgrade_refused", closes=True)
 BAD_VERSION = Refusal(505, "bad_version", closes=True)
 
 NO_TOKEN = Refusal(401, "no_token")

@@ -47,6 +47,9 @@ class Body(IntEnum):
     UNTIL_CLOSE = 3
 
 
+_IDEMPOTENT = frozenset({b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE"})
+
+
 class Request(NamedTuple):
     """A request that has exactly one reading.
 
@@ -71,6 +74,11 @@ class Request(NamedTuple):
     absolute: bool
     upgrade: bytes = b""
     secret: frozenset[bytes] = frozenset()
+
+    @property
+    def repeatable(self) -> bool:
+        """May be sent again when upstream has not looked at it, as far as we know (RFC 9110 section 9.2.2)."""
+        return self.body is Body.NONE and self.method in _IDEMPOTENT
 
 
 def parse_request(block: bytes, role_of: Callable[[bytes], int], *, canonical: bool) -> Request:

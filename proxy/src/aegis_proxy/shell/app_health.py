@@ -10,12 +10,18 @@ from twisted.internet.interfaces import IAddress, IConnector
 from twisted.internet.protocol import ClientFactory, connectionDone
 from twisted.python.failure import Failure
 
+from aegis_proxy.core.fields import egress_role
+from aegis_proxy.core.h2_events import Fields
 from aegis_proxy.core.head import take_head
 from aegis_proxy.core.refusals import Refused
+from aegis_proxy.core.request import parse_request
 from aegis_proxy.core.response import STATUS_LINE, Response, parse_response
 from aegis_proxy.probes import Probe, Scheme
 from aegis_proxy.shell.transport import TcpProtocol
 from aegis_proxy.shell.upstream import UpstreamConnection, UpstreamPool
+
+# By what the answer is parsed; what is sent is the probe's own head.
+_GET = parse_request(b"GET / HTTP/1.1\r\nHost: app", egress_role, canonical=False)
 
 
 def _request(probe: Probe) -> bytes:
@@ -35,7 +41,7 @@ class _Asked(Interface):
 
 
 class _Asking:
-    """Asks one probe (upstream.Exchange) and takes only the status of what comes back."""
+    """Asks one probe (calls.Caller) and takes only the status of what comes back."""
 
     def __init__(self) -> None:
         self.status: Deferred[int] = Deferred()
@@ -44,7 +50,7 @@ class _Asking:
 
     def start(self, upstream: UpstreamConnection, probe: Probe) -> None:
         self._upstream = upstream
-        upstream.start(self, b"GET", _request(probe))
+        upstream.start(self, _GET, _request(probe), ended=True)
 
     def interim(self, response: Response) -> None:
         """Not of interest."""
@@ -54,6 +60,9 @@ class _Asking:
 
     def more(self, payload: bytes, done: bool) -> None:
         """Not of interest."""
+
+    def trailers(self, fields: Fields) -> None:
+        """HTTP/1.1 is asked for."""
 
     def switch(self, response: Response, payload: bytes) -> None:
         """A probe asks for no upgrade."""

@@ -1,12 +1,11 @@
-"""A request on its way to an upstream, whichever version of HTTP that speaks."""
+"""A request on its way to an upstream, whichever version of HTTP either side speaks."""
 
 from typing import Protocol as Interface
 
-from aegis_proxy.core.framing import LAST_CHUNK, chunk
 from aegis_proxy.core.h2_events import Fields
 from aegis_proxy.core.refusals import UPSTREAM_BROKEN, Refused
-from aegis_proxy.core.request import Body, Request
-from aegis_proxy.shell.upstream import Exchange, UpstreamConnection
+from aegis_proxy.core.request import Request
+from aegis_proxy.core.response import Response
 
 
 class UpstreamReset(Refused):
@@ -17,18 +16,36 @@ class UpstreamReset(Refused):
         self.code = code
 
 
-class Caller(Exchange, Interface):
-    """Who made the call."""
+class Caller(Interface):
+    """The one who sent the request, and hears of the response."""
+
+    def interim(self, response: Response) -> None: ...
+
+    def respond(self, response: Response, payload: bytes, done: bool) -> None:
+        """The head of the final response, with what of its body came along; `done`: that was all of it."""
+
+    def more(self, payload: bytes, done: bool) -> None: ...
 
     def trailers(self, fields: Fields) -> None:
-        """The end of the response, with its trailers."""
+        """The end of a response of HTTP/2, with its trailers. (Those of HTTP/1.1 are dropped where they are read.)"""
+
+    def switch(self, response: Response, payload: bytes) -> None:
+        """The upgrade that was asked for, with what came behind it: from now on the connection is the caller's."""
+
+    def broken(self, refused: Refused, unanswered: bool) -> None:
+        """The call cannot be finished. `unanswered`: upstream has not looked at it."""
+
+    def pause_sending(self) -> None: ...
+
+    def resume_sending(self) -> None: ...
 
 
 class Call(Interface):
     def start(self, caller: Caller, request: Request, head: bytes, *, ended: bool) -> None:
         """Sends the head, as HTTP/1.1 has it; `ended`: no body will follow."""
 
-    def send(self, payload: bytes, *, ended: bool) -> None: ...
+    def send(self, payload: bytes, *, ended: bool) -> None:
+        """Sends of the body what came, and its end."""
 
     def pause_receiving(self) -> None: ...
 
@@ -39,32 +56,3 @@ class Call(Interface):
 
     def abandon(self) -> None:
         """Ends the call in the middle of whatever it does."""
-
-
-class Http1Call:
-    """On a connection of HTTP/1.1, alone."""
-
-    def __init__(self, upstream: UpstreamConnection) -> None:
-        self._upstream = upstream
-        self._chunked = False
-        self.pause_receiving = upstream.pause_receiving
-        self.resume_receiving = upstream.resume_receiving
-        self.abandon = upstream.abandon
-
-    def start(self, caller: Caller, request: Request, head: bytes, *, ended: bool) -> None:
-        self._chunked = request.body is Body.CHUNKED
-        self._upstream.start(caller, request.method, head)
-        if ended:
-            self.send(b"", ended=True)
-
-    def send(self, payload: bytes, *, ended: bool) -> None:
-        if self._chunked:
-            payload = (chunk(payload) if payload else b"") + (LAST_CHUNK if ended else b"")
-        if payload:
-            self._upstream.send(payload)
-
-    def release(self, *, complete: bool) -> None:
-        if complete:
-            self._upstream.release()
-        else:
-            self._upstream.abandon()

@@ -1,23 +1,20 @@
 """One request and its response, as they stream through: body by body, with backpressure both ways."""
 
-from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import NamedTuple, Protocol
 
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from aegis_proxy.core.framing import LAST_CHUNK, ChunkedDecoder, LengthDecoder, chunk
+from aegis_proxy.core.h2_events import Fields
 from aegis_proxy.core.ingress import Permit
 from aegis_proxy.core.refusals import REQUEST_TIMEOUT, UPSTREAM_TIMEOUT, Refused
 from aegis_proxy.core.request import Body, Request
 from aegis_proxy.core.response import Response
 from aegis_proxy.core.upgrade import upgrade_fields
+from aegis_proxy.shell.calls import Call
 from aegis_proxy.shell.upstream import Address, UpstreamConnection, UpstreamPool
-
-T = TypeVar("T")
-
-# May be sent again on a fresh connection when an idle one turned out to be closed (RFC 9110 section 9.2.2).
-_IDEMPOTENT = frozenset({b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE"})
+from aegis_proxy.shell.waiting import Waiter
 
 _CONNECTED = b"HTTP/1.1 200 Connection Established\r\n\r\n"
 
@@ -52,6 +49,9 @@ class Judged(Protocol):
 class Client(Protocol):
     """The connection that the request came on."""
 
+    def dial(self, request: Request, address: Address) -> "Call | Deferred[Call]":
+        """A call on a new connection, or on one that many share; fails with Refused."""
+
     def write(self, data: bytes) -> None: ...
 
     def pause_reading(self) -> None: ...
@@ -79,15 +79,15 @@ class Client(Protocol):
         """The head of the response is out; only a broken connection can tell that the rest will not come."""
 
 
-class Exchange:
+class Exchange(Waiter):
     """`last`: the connection ends with this exchange. `sent_all`: the whole request has been passed on."""
 
     __slots__ = (
+        "_call",
         "_client",
         "_decoder",
         "_pool",
-        "_upstream",
-        "_waiting",
+        "_repeated",
         "began",
         "last",
         "request",
@@ -98,6 +98,7 @@ class Exchange:
     )
 
     def __init__(self, client: Client, pool: UpstreamPool, request: Request, began: float) -> None:
+        super().__init__()
         self._client = client
         self._pool = pool
         self.request = request
@@ -107,57 +108,49 @@ class Exchange:
         self.sent_bytes = 0
         self.route: Route | None = None
         self.response: Response | None = None
-        self._upstream: UpstreamConnection | None = None
-        self._waiting: Deferred[Any] | None = None
+        self._call: Call | None = None
+        self._repeated = False
         self._decoder: ChunkedDecoder | LengthDecoder | None = None
         if not self.sent_all:
             self._decoder = ChunkedDecoder() if request.body is Body.CHUNKED else LengthDecoder(request.length)
 
+    def refuse(self, refused: Refused) -> None:
+        self._client.refuse(refused)
+
+    def fail(self, failure: Failure) -> None:
+        self._client.fail(failure)
+
     @property
     def accepts_body(self) -> bool:
-        return self._upstream is not None and not self.sent_all
+        return self._call is not None and not self.sent_all
 
     def go(self, route: "Route | Deferred[Route]") -> None:
         """Sends the request on, at once or when its route is known."""
         if not isinstance(route, Route):
-            self._wait(route, self.go)
+            self.wait(route, self.go)
             return
         self.route = route
         if not route.head:
-            self._wait(self._pool.connect(route.address), self._open)
+            self.wait(self._pool.connect(route.address), self._open)
             return
         upstream = self._pool.take(route.address)
         if upstream is None:
-            self._connect()
+            self._dial()
         else:
             self._start(upstream)
 
-    def _connect(self) -> None:
+    def _dial(self) -> None:
         assert self.route is not None
-        self._wait(self._pool.connect(self.route.address), self._start)
+        call = self._client.dial(self.request, self.route.address)
+        if isinstance(call, Deferred):
+            self.wait(call, self._start)
+        else:
+            self._start(call)
 
-    def _wait(self, waiting: "Deferred[T]", then: Callable[[T], None]) -> None:
-        def go_on(result: T) -> None:
-            self._waiting = None
-            then(result)
-
-        def fail(failure: Failure) -> None:
-            if self._waiting is not waiting:  # abandoned
-                return
-            self._waiting = None
-            if isinstance(failure.value, Refused):
-                self._client.refuse(failure.value)
-            else:
-                self._client.fail(failure)
-
-        self._waiting = waiting
-        waiting.addCallbacks(go_on, fail)
-        waiting.addErrback(self._client.fail)
-
-    def _start(self, upstream: UpstreamConnection) -> None:
+    def _start(self, call: Call) -> None:
         assert self.route is not None
-        self._upstream = upstream
-        upstream.start(self, self.request.method, self.route.head, self.request.upgrade)
+        self._call = call
+        call.start(self, self.request, self.route.head, ended=self.sent_all)
         if not self.sent_all:
             self._client.proceed()
 
@@ -166,10 +159,8 @@ class Exchange:
         assert self._decoder is not None
         payload, rest = self._decoder.feed(data)
         self.sent_all = self._decoder.done
-        if self.request.body is Body.CHUNKED:
-            payload = (chunk(payload) if payload else b"") + (LAST_CHUNK if self.sent_all else b"")
-        if payload and self._upstream is not None:
-            self._upstream.send(payload)
+        if self._call is not None:
+            self._call.send(payload, ended=self.sent_all)
         return rest
 
     def interim(self, response: Response) -> None:
@@ -180,8 +171,8 @@ class Exchange:
         self._client.tunnel(_CONNECTED, upstream, b"")
 
     def switch(self, response: Response, payload: bytes) -> None:
-        upstream, self._upstream = self._upstream, None
-        assert upstream is not None
+        upstream, self._call = self._call, None
+        assert isinstance(upstream, UpstreamConnection)  # streams of HTTP/2 do not switch
         self.response = response
         head = b"\r\n".join([response.start, *response.fields, upgrade_fields(response.upgrade), b""])
         self._client.tunnel(head, upstream, payload)
@@ -202,6 +193,9 @@ class Exchange:
         self._client.progress()
         self._pass(b"", payload, done)
 
+    def trailers(self, fields: Fields) -> None:
+        self.more(b"", True)
+
     def _pass(self, head: bytes, payload: bytes, done: bool) -> None:
         assert self.response is not None
         self.sent_bytes += len(payload)
@@ -209,18 +203,16 @@ class Exchange:
             payload = (chunk(payload) if payload else b"") + (LAST_CHUNK if done else b"")
         if head or payload:
             self._client.write(head + payload)
-        if done and self._upstream is not None:
-            upstream, self._upstream = self._upstream, None
-            if self.sent_all:
-                upstream.release()
-            else:
-                upstream.abandon()
+        if done and self._call is not None:
+            call, self._call = self._call, None
+            call.release(complete=self.sent_all)
             self._client.finished()
 
     def broken(self, refused: Refused, unanswered: bool) -> None:
-        self._upstream = None
-        if unanswered and self.request.method in _IDEMPOTENT and self.request.body is Body.NONE:
-            self._connect()
+        self._call = None
+        if unanswered and self.request.repeatable and not self._repeated:
+            self._repeated = True
+            self._dial()
         elif self.response is None:
             self._client.refuse(refused)
         else:
@@ -244,18 +236,16 @@ class Exchange:
         self._client.resume_reading()
 
     def pause_receiving(self) -> None:
-        if self._upstream is not None:
-            self._upstream.pause_receiving()
+        if self._call is not None:
+            self._call.pause_receiving()
 
     def resume_receiving(self) -> None:
-        if self._upstream is not None:
-            self._upstream.resume_receiving()
+        if self._call is not None:
+            self._call.resume_receiving()
 
     def abandon(self) -> None:
         """The client is gone, or its request is refused: whatever is under way ends."""
-        upstream, self._upstream = self._upstream, None
-        waiting, self._waiting = self._waiting, None
-        if upstream is not None:
-            upstream.abandon()
-        if waiting is not None:
-            waiting.cancel()
+        call, self._call = self._call, None
+        self.stop_waiting()
+        if call is not None:
+            call.abandon()

@@ -4,8 +4,7 @@ Streams are judged one by one. Each stands for itself among the connections of i
 its own deadline, and is judged again on its own.
 """
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
@@ -14,38 +13,30 @@ from aegis_proxy.core import grpc, h2_fields
 from aegis_proxy.core import h2_frames as h2
 from aegis_proxy.core.h2_events import Fields, Headers
 from aegis_proxy.core.h2_fields import Malformed
-from aegis_proxy.core.h2_request import BodyCount, body_count, parse_h2_request
-from aegis_proxy.core.refusals import REQUEST_TIMEOUT, UPSTREAM_TIMEOUT, Refused, answer
-from aegis_proxy.core.request import Body, Request
+from aegis_proxy.core.h2_request import body_count, parse_h2_request
+from aegis_proxy.core.refusals import REQUEST_TIMEOUT, UPSTREAM_TIMEOUT, Refused
+from aegis_proxy.core.request import Request
 from aegis_proxy.core.response import Response
 from aegis_proxy.shell.calls import Call, UpstreamReset
 from aegis_proxy.shell.exchange import Route
+from aegis_proxy.shell.h2_body import RequestBody
+from aegis_proxy.shell.waiting import Waiter
 
 if TYPE_CHECKING:
     from aegis_proxy.shell.h2_server import H2ServerConnection
 
-T = TypeVar("T")
 
-# As in HTTP/1.1 (exchange.py): may be sent again when upstream has not looked at it.
-_IDEMPOTENT = frozenset({b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE"})
-
-
-class StreamExchange:
-    """`complete`: the client has sent its whole request."""
-
+class StreamExchange(Waiter):
     def __init__(self, connection: "H2ServerConnection", number: int, began: float) -> None:
+        super().__init__()
         self._connection = connection
         self._server = connection.server
         self._number = number
         self._grpc = False
-        self._complete = False
-        self._count = BodyCount(None)
-        self._held: list[bytes] = []
-        self._unacknowledged = 0
-        self._paused = False
+        self._body = RequestBody(lambda size: connection.acknowledge(number, size))
         self._refused = False
+        self._repeated = False
         self._call: Call | None = None
-        self._waiting: Deferred[Any] | None = None
         self.began = began
         self.deadline = began + self._server.deadlines.exchange
         self._request: Request | None = None
@@ -62,14 +53,14 @@ class StreamExchange:
 
     def begin(self, section: Headers) -> None:
         side = self._server.side
-        self._complete = section.ended
+        self._body.complete = section.ended
         self._grpc = grpc.is_grpc(b"%b:%b" % pair for pair in section.fields)
         try:
             request = parse_h2_request(
                 section.fields, side.role_of, canonical=side.canonical, ended=section.ended, secret=section.secret
             )
             self._request = request
-            self._count = body_count(request)
+            self._body.expect(body_count(request))
             route = side.route(request, self._connection)
         except Refused as refused:
             self.refuse(refused)
@@ -77,28 +68,14 @@ class StreamExchange:
         if isinstance(route, Route):
             self._go(route)
         else:
-            self._wait(route, self._go)
+            self.wait(route, self._go)
 
     def data(self, payload: bytes, size: int, ended: bool) -> None:
         self.progress()
-        self._complete = ended
-        if self._refused:
-            self._connection.acknowledge(self._number, size)
-            return
         try:
-            self._count.add(len(payload), ended)
+            self._body.add(payload, size, ended)
         except Malformed as malformed:
             self.refuse(malformed)
-            return
-        if self._call is None:
-            self._held.append(payload)
-            self._unacknowledged += size
-        elif self._paused:
-            self._unacknowledged += size
-            self._call.send(payload, ended=ended)
-        else:
-            self._connection.acknowledge(self._number, size)
-            self._call.send(payload, ended=ended)
 
     def end_with(self, fields: Fields) -> None:
         """Trailers: they end the request and are not passed on."""
@@ -125,59 +102,32 @@ class StreamExchange:
 
     def _go(self, route: Route) -> None:
         self.route = route
-        self._connect()
+        self._dial()
 
-    def _connect(self) -> None:
+    def _dial(self) -> None:
         assert self.route is not None
         call = self._server.upstreams.call(self.route.address)
         if isinstance(call, Deferred):
-            self._wait(call, self._start)
+            self.wait(call, self._start)
         else:
             self._start(call)
 
-    def _wait(self, waiting: "Deferred[T]", then: Callable[[T], None]) -> None:
-        def go_on(result: T) -> None:
-            self._waiting = None
-            with self._connection.batch:
-                then(result)
-
-        def fail(failure: Failure) -> None:
-            if self._waiting is not waiting:  # abandoned
-                return
-            self._waiting = None
-            if isinstance(failure.value, Refused):
-                self.refuse(failure.value)
-            else:
-                self._fail(failure)
-
-        self._waiting = waiting
-        waiting.addCallbacks(go_on, fail)
-        waiting.addErrback(self._fail)
-
-    def _fail(self, failure: Failure) -> None:
-        """A defect of ours: nothing sensible can be answered."""
+    def fail(self, failure: Failure) -> None:
         self._server.records.defect(failure)
         self._abandon()
         self._reset(h2.INTERNAL_ERROR)
 
     def _start(self, call: Call) -> None:
-        assert self.route is not None
-        self._call = call
-        held, self._held = b"".join(self._held), []
-        call.start(self, self.request, self.route.head, ended=self._complete and not held)
-        if held and self._call is call:
-            call.send(held, ended=self._complete)
-        if not self._paused:
-            self.resume_sending()
+        route, self._call = self.route, call
+        assert route is not None
+        with self._connection.batch:
+            self._body.go_to(call, lambda ended: call.start(self, self.request, route.head, ended=ended))
 
     def pause_sending(self) -> None:
-        self._paused = True
+        self._body.pause()
 
     def resume_sending(self) -> None:
-        self._paused = False
-        size, self._unacknowledged = self._unacknowledged, 0
-        if size:
-            self._connection.acknowledge(self._number, size)
+        self._body.resume()
 
     # --- from upstream (calls.Caller)
 
@@ -226,13 +176,13 @@ class StreamExchange:
     def _release(self) -> None:
         call, self._call = self._call, None
         if call is not None:
-            call.release(complete=self._complete)
+            call.release(complete=self._body.complete)
 
     def broken(self, refused: Refused, unanswered: bool) -> None:
         self._call = None
-        request = self.request
-        if unanswered and request.method in _IDEMPOTENT and request.body is Body.NONE:
-            self._connect()
+        if unanswered and self.request.repeatable and not self._repeated:
+            self._repeated = True
+            self._dial()
         elif isinstance(refused, UpstreamReset) and (self._grpc or self.response is not None):
             self._abort(refused.detail, refused.code)
         elif self.response is None:
@@ -252,7 +202,7 @@ class StreamExchange:
             self._server.records.answered(
                 self._server.side.direction, self, self._connection.peer, self._server.clock()
             )
-        if self._complete:
+        if self._body.complete:
             self._end()
         else:
             self._reset(h2.NO_ERROR)
@@ -269,11 +219,10 @@ class StreamExchange:
             elif self._grpc:
                 self._connection.send_headers(number, grpc.refusal_fields(refused.refusal, decision), ended=True)
             else:
-                head, _, body = answer(refused.refusal, decision, close=False).partition(b"\r\n\r\n")
-                fields = h2_fields.of_response(refused.refusal.status, head.split(b"\r\n")[1:])
-                no_body = self._request is not None and self._request.method == b"HEAD"
-                self._connection.send_headers(number, fields, ended=no_body)
-                if not no_body:
+                head_only = self._request is not None and self._request.method == b"HEAD"
+                fields, body = h2_fields.of_refusal(refused.refusal, decision, head_only=head_only)
+                self._connection.send_headers(number, fields, ended=head_only)
+                if not head_only:
                     self._connection.send_data(number, body, ended=True)
 
     def _abort(self, why: str, code: int) -> None:
@@ -287,15 +236,15 @@ class StreamExchange:
         self._end()
 
     def _end(self) -> None:
+        self._body.drop()
         self._connection.finished(self._number, self)
 
     def _abandon(self) -> None:
         call, self._call = self._call, None
-        waiting, self._waiting = self._waiting, None
+        self._body.drop()
+        self.stop_waiting()
         if call is not None:
             call.abandon()
-        if waiting is not None:
-            waiting.cancel()
 
     # --- what a server asks of each of its connections (server.Accepted)
 
@@ -322,7 +271,7 @@ class StreamExchange:
 
     def out_of_patience(self) -> None:
         """No byte moved for too long, in either direction."""
-        waits_for_client = self._call is not None and not self._complete
+        waits_for_client = self._call is not None and not self._body.complete
         self._abandon()
         if self.response is not None or self._refused:
             self._abort("no progress within the deadline", h2.CANCEL)

@@ -6,10 +6,10 @@ What judges is a `Side` (`ingress` or `egress`): it turns a request into a `Rout
 
 from collections.abc import Callable
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from typing import Protocol as Interface
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail
 from twisted.internet.interfaces import IAddress, IHalfCloseableProtocol
 from twisted.internet.protocol import Factory, connectionDone
 from twisted.python.failure import Failure
@@ -17,9 +17,18 @@ from zope.interface import implementer
 
 from aegis_proxy.core.h2_frames import PREFACE
 from aegis_proxy.core.head import take_head
-from aegis_proxy.core.refusals import BAD_BODY, BAD_REQUEST, BAD_VERSION, REQUEST_TIMEOUT, Refused, answer
+from aegis_proxy.core.refusals import (
+    BAD_BODY,
+    BAD_REQUEST,
+    BAD_VERSION,
+    REQUEST_TIMEOUT,
+    UPGRADE_REFUSED,
+    Refused,
+    answer,
+)
 from aegis_proxy.core.request import START_LINE, Request, parse_request
 from aegis_proxy.settings import UpstreamProtocol
+from aegis_proxy.shell.calls import Call
 from aegis_proxy.shell.exchange import Exchange, Judged, Route
 from aegis_proxy.shell.records import Records
 from aegis_proxy.shell.transport import TcpProtocol, Transport
@@ -215,6 +224,9 @@ class ServerConnection(TcpProtocol):
             self.abort(refused.detail)
 
     # --- what an exchange asks for (exchange.Client)
+
+    def dial(self, request: Request, address: Address) -> "Call | Deferred[Call]":
+        return self._server.dial(request, address)
 
     def write(self, data: bytes) -> None:
         self.transport.write(data)
@@ -465,9 +477,20 @@ class Server(Factory):
         self.connections.add(tunnel)
         return tunnel
 
+    def dial(self, request: Request, address: Address) -> "Call | Deferred[Call]":
+        """For a request that came by HTTP/1.1 and found no idle connection. Fails with Refused."""
+        if self._protocol is UpstreamProtocol.HTTP1 or not (
+            self._protocol is UpstreamProtocol.H2C or self.pool.speaks_http2(address)
+        ):
+            fresh: Deferred[Any] = self.pool.connect(address)  # Deferred is invariant
+            return fresh
+        if request.upgrade:
+            return fail(Refused(UPGRADE_REFUSED, "an upgrade, to an upstream that speaks HTTP/2 alone"))
+        return self.upstreams.call(address)
+
     @cached_property
     def upstreams(self) -> "Upstreams":
-        """For requests that come by HTTP/2."""
+        """For requests that come, or go on, by HTTP/2."""
         from aegis_proxy.shell.upstreams import Upstreams  # who only speaks HTTP/1.1 never loads it
 
         return Upstreams(self.pool, self.clock, self._protocol)

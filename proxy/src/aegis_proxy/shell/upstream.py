@@ -4,7 +4,6 @@ those that come in.
 
 from collections import deque
 from typing import Any
-from typing import Protocol as Interface
 
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone
@@ -12,42 +11,31 @@ from twisted.internet.interfaces import IAddress, IConnector
 from twisted.internet.protocol import ClientFactory, connectionDone
 from twisted.python.failure import Failure
 
-from aegis_proxy.core.framing import Decoder, LengthDecoder, UntilCloseDecoder
+from aegis_proxy.core.framing import LAST_CHUNK, Decoder, LengthDecoder, UntilCloseDecoder, chunk
+from aegis_proxy.core.h2_frames import begins_with_settings
 from aegis_proxy.core.head import take_head
 from aegis_proxy.core.refusals import UPSTREAM_BROKEN, UPSTREAM_UNREACHABLE, Refused
-from aegis_proxy.core.request import Body
-from aegis_proxy.core.response import STATUS_LINE, Response, parse_response
+from aegis_proxy.core.request import Body, Request
+from aegis_proxy.core.response import STATUS_LINE, parse_response
+from aegis_proxy.shell.calls import Caller
 from aegis_proxy.shell.transport import TcpProtocol, Transport, connect
 
 Address = tuple[str, int]
 
 _MAX_INTERIM = 8
 _NO_BODY = LengthDecoder(0)
+# Of how many upstreams we know that they speak HTTP/2 alone.
+_REMEMBERED = 1024
 
 
-class Exchange(Interface):
-    """The one who sent the request, and hears of the response."""
-
-    def interim(self, response: Response) -> None: ...
-
-    def respond(self, response: Response, payload: bytes, done: bool) -> None:
-        """The head of the final response, with what of its body came along; `done`: that was all of it."""
-
-    def more(self, payload: bytes, done: bool) -> None: ...
-
-    def switch(self, response: Response, payload: bytes) -> None:
-        """The upgrade that was asked for, with what came behind it: from now on the connection is the exchange's."""
-
-    def broken(self, refused: Refused, unanswered: bool) -> None:
-        """The exchange cannot be finished. `unanswered`: an idle connection was lost before it gave any byte."""
-
-    def pause_sending(self) -> None: ...
-
-    def resume_sending(self) -> None: ...
+class _Http2Alone(Refused):
+    pass
 
 
 class UpstreamConnection(TcpProtocol):
-    """One connection. `reused`: it has answered before, so the other side may have closed it meanwhile."""
+    """One connection, which serves one call at a time (calls.Call). `reused`: it has answered before, so the other side
+    may have closed it meanwhile.
+    """
 
     def __init__(self, pool: "UpstreamPool", address: Address, made: "Deferred[UpstreamConnection]") -> None:
         self._pool = pool
@@ -55,9 +43,10 @@ class UpstreamConnection(TcpProtocol):
         self.address = address
         self.endpoint: Address | None = None  # our side of it
         self.reused = False
-        self._exchange: Exchange | None = None
+        self._caller: Caller | None = None
         self._method = b""
         self._upgrade = b""
+        self._chunked = False
         self._buffer = b""
         self._interim = 0
         self._keep_alive = False
@@ -69,17 +58,20 @@ class UpstreamConnection(TcpProtocol):
         self.transport.registerProducer(self, True)
         self._made.callback(self)
 
-    def start(self, exchange: Exchange, method: bytes, head: bytes, upgrade: bytes = b"") -> None:
-        """Sends a request's head; its body follows through `send`. `upgrade` is the protocol it asks to switch to."""
-        self._exchange = exchange
-        self._method = method
-        self._upgrade = upgrade
+    def start(self, caller: Caller, request: Request, head: bytes, *, ended: bool) -> None:
+        self._caller = caller
+        self._method = request.method
+        self._upgrade = request.upgrade
+        self._chunked = request.body is Body.CHUNKED
         self._decoder = None
         self._interim = 0
-        self.transport.write(head)
+        self.transport.write(head + LAST_CHUNK if ended and self._chunked else head)
 
-    def send(self, data: bytes) -> None:
-        self.transport.write(data)
+    def send(self, payload: bytes, *, ended: bool) -> None:
+        if self._chunked:
+            payload = (chunk(payload) if payload else b"") + (LAST_CHUNK if ended else b"")
+        if payload:
+            self.transport.write(payload)
 
     def pause_receiving(self) -> None:
         self._paused = True
@@ -89,12 +81,11 @@ class UpstreamConnection(TcpProtocol):
         self._paused = False
         self.transport.resumeProducing()
 
-    def release(self) -> None:
-        """Both sides are done with the exchange: the connection may serve another."""
-        self._exchange = None
+    def release(self, *, complete: bool) -> None:
+        self._caller = None
         if self._paused:
             self.resume_receiving()
-        if self._keep_alive and not self._buffer:
+        if complete and self._keep_alive and not self._buffer:
             self.reused = True
             self._pool.keep(self)
         else:
@@ -102,7 +93,7 @@ class UpstreamConnection(TcpProtocol):
 
     def hand_over(self) -> Transport:
         """Gives the transport to another protocol, which calls `gone` when it is lost."""
-        self._exchange = None
+        self._caller = None
         self.transport.unregisterProducer()
         if self._paused:
             self.resume_receiving()
@@ -112,41 +103,43 @@ class UpstreamConnection(TcpProtocol):
         self._pool.forget(self)
 
     def abandon(self) -> None:
-        """Drops the connection, in the middle of whatever it does."""
-        self._exchange = None
+        self._caller = None
         self.transport.unregisterProducer()
         self.transport.abortConnection()
 
     # twisted.internet.interfaces.IPushProducer: the transport's own send buffer filled up, or drained
     def pauseProducing(self) -> None:
-        if self._exchange is not None:
-            self._exchange.pause_sending()
+        if self._caller is not None:
+            self._caller.pause_sending()
 
     def resumeProducing(self) -> None:
-        if self._exchange is not None:
-            self._exchange.resume_sending()
+        if self._caller is not None:
+            self._caller.resume_sending()
 
     def stopProducing(self) -> None:
         """The connection is lost, of which `connectionLost` tells."""
 
     def dataReceived(self, data: bytes) -> None:
-        exchange = self._exchange
-        if exchange is None:  # bytes that no request asked for
+        caller = self._caller
+        if caller is None:  # bytes that no request asked for
             self._pool.forget(self)
             self.abandon()
             return
         try:
             if self._decoder is None:
-                self._head(exchange, self._buffer + data if self._buffer else data)
+                self._head(caller, self._buffer + data if self._buffer else data)
             else:
                 payload, rest = self._decoder.feed(data)
                 self._buffer = rest
-                exchange.more(payload, self._decoder.done)
+                caller.more(payload, self._decoder.done)
         except Refused as error:
             self.abandon()
-            exchange.broken(Refused(UPSTREAM_BROKEN, error.detail), False)
+            news = isinstance(error, _Http2Alone) and self._pool.note_http2(self.address)
+            caller.broken(Refused(UPSTREAM_BROKEN, error.detail), news)
 
-    def _head(self, exchange: Exchange, data: bytes) -> None:
+    def _head(self, caller: Caller, data: bytes) -> None:
+        if data[:1] == b"\0" and not self.reused and begins_with_settings(data):
+            raise _Http2Alone(UPSTREAM_BROKEN, "upstream speaks HTTP/2 alone")
         while True:
             split = take_head(data, STATUS_LINE)
             if split is None:
@@ -157,33 +150,33 @@ class UpstreamConnection(TcpProtocol):
             if response.status >= 200:
                 break
             if response.status == 101:
-                exchange.switch(response, rest)
+                caller.switch(response, rest)
                 return
             self._interim += 1
             if self._interim > _MAX_INTERIM:
                 raise Refused(UPSTREAM_BROKEN, f"more than {_MAX_INTERIM} interim responses")
-            exchange.interim(response)
+            caller.interim(response)
             data = rest
         if len(rest) == response.length and response.body is Body.LENGTH:  # the usual answer: all of it at once
             self._decoder, self._buffer, self._keep_alive = _NO_BODY, b"", response.keep_alive
-            exchange.respond(response, rest, True)
+            caller.respond(response, rest, True)
             return
         self._decoder = decoder = response.decoder() if response.body else _NO_BODY
         payload, self._buffer = decoder.feed(rest) if rest and response.body else (b"", rest)
         self._keep_alive = response.keep_alive
-        exchange.respond(response, payload, decoder.done)
+        caller.respond(response, payload, decoder.done)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._pool.forget(self)
-        exchange, self._exchange = self._exchange, None
-        if exchange is None:
+        caller, self._caller = self._caller, None
+        if caller is None:
             return
         if isinstance(self._decoder, UntilCloseDecoder) and isinstance(reason.value, ConnectionDone):
             self._keep_alive = False
-            exchange.more(b"", True)
+            caller.more(b"", True)
             return
         unanswered = self.reused and self._decoder is None and not self._buffer and not self._interim
-        exchange.broken(Refused(UPSTREAM_BROKEN, "the connection was closed before the response was whole"), unanswered)
+        caller.broken(Refused(UPSTREAM_BROKEN, "the connection was closed before the response was whole"), unanswered)
 
 
 class _Connecting(ClientFactory):
@@ -212,6 +205,7 @@ class UpstreamPool:
         self._limit = idle
         self._idle: dict[Address, deque[UpstreamConnection]] = {}
         self._endpoints: set[Address | None] = set()
+        self._http2: dict[Address, None] = {}
 
     def take(self, address: Address) -> UpstreamConnection | None:
         idle = self._idle.get(address)
@@ -232,6 +226,22 @@ class UpstreamPool:
     def made(self, endpoint: Address) -> bool:
         """Whether this is our side of a connection of this pool: what comes from there has gone round in a circle."""
         return endpoint in self._endpoints
+
+    def speaks_http2(self, address: Address) -> bool:
+        """Whether an upstream answered HTTP/1.1 with HTTP/2."""
+        return address in self._http2
+
+    def note_http2(self, address: Address) -> bool:
+        """Remembers that it did. Gives whether that is news: what it was asked can be asked again in its language."""
+        if address in self._http2:
+            return False
+        self._http2[address] = None
+        if len(self._http2) > _REMEMBERED:
+            del self._http2[next(iter(self._http2))]
+        return True
+
+    def forget_http2(self, address: Address) -> None:
+        self._http2.pop(address, None)
 
     def keep(self, connection: UpstreamConnection) -> None:
         idle = self._idle.get(connection.address)

@@ -8,7 +8,7 @@ from twisted.python.failure import Failure
 
 from aegis_proxy.core.refusals import UPSTREAM_BROKEN, Refused
 from aegis_proxy.settings import UpstreamProtocol
-from aegis_proxy.shell.calls import Call, Http1Call
+from aegis_proxy.shell.calls import Call
 from aegis_proxy.shell.h2_link import Batch
 from aegis_proxy.shell.h2_upstream import H2Call, H2UpstreamConnection
 from aegis_proxy.shell.upstream import Address, UpstreamConnection, UpstreamPool
@@ -22,7 +22,7 @@ _IDLE = 60.0
 
 
 class Upstreams:
-    """For requests that came by HTTP/2. `protocol` is what upstreams are said to speak; AUTO finds out, once each."""
+    """For requests that come, or go on, by HTTP/2. `protocol` is what upstreams are said to speak; AUTO finds out."""
 
     def __init__(self, pool: UpstreamPool, clock: Callable[[], float], protocol: UpstreamProtocol) -> None:
         self.batch = Batch()
@@ -35,8 +35,11 @@ class Upstreams:
 
     def call(self, address: Address) -> "Call | Deferred[Call]":
         """Fails with Refused."""
-        if self._protocol is UpstreamProtocol.HTTP1 or self._http1_until.get(address, 0.0) > self._clock():
-            return self._http1(address)
+        if self._protocol is UpstreamProtocol.HTTP1 or (
+            self._http1_until.get(address, 0.0) > self._clock() and not self._pool.speaks_http2(address)
+        ):
+            fresh: Callable[[Address], Deferred[Any]] = self._pool.connect  # Deferred is invariant
+            return self._pool.take(address) or fresh(address)
         for connection in self._connections.get(address, ()):
             if connection.has_room:
                 return H2Call(connection)
@@ -51,10 +54,6 @@ class Upstreams:
             )
         return waiting
 
-    def _http1(self, address: Address) -> "Call | Deferred[Call]":
-        upstream = self._pool.take(address)
-        return self._pool.connect(address).addCallback(Http1Call) if upstream is None else Http1Call(upstream)
-
     def _connected(self, upstream: UpstreamConnection, address: Address) -> None:
         connection = H2UpstreamConnection(self.batch, self._clock, lambda over: self._forget(address, over))
         timer = self._pool.reactor.callLater(_SETTINGS_WITHIN, connection.abort)
@@ -68,7 +67,8 @@ class Upstreams:
             elif speaks:
                 self._connections.setdefault(address, []).append(connection)
                 self._serve(address)
-            elif self._protocol is UpstreamProtocol.H2C:
+            elif self._protocol is UpstreamProtocol.H2C or self._pool.speaks_http2(address):
+                self._pool.forget_http2(address)  # or speaks neither: asking in turns would have no end
                 self._fail(address, Refused(UPSTREAM_BROKEN, "upstream does not speak HTTP/2 with prior knowledge"))
             else:
                 self._remember(address)
