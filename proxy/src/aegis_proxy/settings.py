@@ -93,6 +93,8 @@ class Settings:
     egress_silence: float = 0.2
     stream_grace: float = 5.0
     tunnel_idle: float = 3600.0
+    trace_endpoint: str = ""
+    trace_ratio: float = 1.0
 
 
 @frozen
@@ -192,6 +194,18 @@ def _switch(text: str) -> bool:
     return text == "true"
 
 
+def _endpoint(text: str) -> str:
+    if text and not re.fullmatch(r"https?://[A-Za-z0-9.\[\]:_-]+(?:/[!-~]*)?", text):
+        raise ValueError("the URL of an OpenTelemetry collector, like http://collector.tracing.svc:4318/v1/traces")
+    return text
+
+
+def _ratio(text: str) -> float:
+    if not re.fullmatch(r"0(?:\.[0-9]{1,9})?|1(?:\.0{1,9})?", text):
+        raise ValueError("a number from 0 to 1")
+    return float(text)
+
+
 def _one_of(choices: type[Enum]) -> Callable[[str], Enum]:
     def read(text: str) -> Enum:
         try:
@@ -228,6 +242,8 @@ _FLAGS = (
     _Flag("probes", "JSON", "the app's httpGet probes that the admin port answers", read_probes),
     _Flag("log-level", "LEVEL", "debug, info (default), warning or error", _one_of(LogLevel)),
     _Flag("access-log", "", "write one line per request", _switch, switch=True),
+    _Flag("trace-endpoint", "URL", "where spans go, by OTLP over HTTP (default: none are made)", _endpoint),
+    _Flag("trace-ratio", "RATIO", "how many of the traces that begin here are sampled, 0 to 1 (default 1)", _ratio),
     _Flag("max-staleness", "SECONDS", "refuse all when the API server was silent that long (default 3600)", _seconds),
     _Flag(
         "egress-connect-ports",

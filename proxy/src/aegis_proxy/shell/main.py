@@ -6,7 +6,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.error import CannotListenError
@@ -32,6 +32,9 @@ from aegis_proxy.shell.server import Connected, Deadlines, Server
 from aegis_proxy.shell.sniffing import RedirectedConnections
 from aegis_proxy.shell.transport import listen
 from aegis_proxy.shell.upstream import Address, UpstreamPool
+
+if TYPE_CHECKING:
+    from aegis_proxy.shell.tracing import Tracing
 
 _APP_PATIENCE = 5.0
 # Where redirected connections of IPv6 arrive, beside those of IPv4.
@@ -68,6 +71,7 @@ class Proxy:
         self._reviews: list[Review] = []
         self._ports: list[Port] = []
         self._own = OwnListeners()
+        self._tracing = _tracing(settings, log, reactor) if settings.trace_endpoint else None
         self._sweeping = LoopingCall(self._sweep)
         self._sweeping.clock = reactor
 
@@ -99,7 +103,8 @@ class Proxy:
         settings = self._settings
         deadlines = Deadlines(tunnel=settings.tunnel_idle)
         protocol = settings.ingress_protocol if isinstance(side, IngressSide) else UpstreamProtocol.AUTO
-        server = Server(side, self._pool, self._records, time.monotonic, deadlines, protocol)
+        traced = self._tracing.side(side) if self._tracing else side
+        server = Server(traced, self._pool, self._records, time.monotonic, deadlines, protocol)
         self._servers.append(server)
         review = Review(side, server, self._records, time.monotonic, settings.stream_grace)
         self._reviews.append(review)
@@ -187,9 +192,19 @@ class Proxy:
         self._sweeping.stop()
         self._pool.close()
         await self._control.stop()
+        if self._tracing is not None:
+            await self._tracing.stop()
         self._log.sum_up()
         self._log.info("stopped")
         self._log.flush()
+
+
+def _tracing(settings: Settings, log: Log, reactor: Any) -> "Tracing":
+    try:
+        from aegis_proxy.shell.tracing import begin_tracing  # a large library that nobody else pays for
+    except ImportError:
+        raise SettingsError("--trace-endpoint: install aegis-proxy[tracing] first, or leave the flag away") from None
+    return begin_tracing(settings, log, reactor.callFromThread)
 
 
 def _app_of(connection: Connected) -> Address | None:

@@ -292,7 +292,9 @@ class ServerConnection(TcpProtocol):
             exchange.abandon()
             if not exchange.sent_all and not close:
                 close = not self._swallow(exchange)
-        decision = self._server.records.refused(self._side.direction, refused, request, self.peer)
+        decision = self._server.records.refused(
+            self._side.direction, refused, request, self.peer, exchange.route if exchange else None
+        )
         head_only = request is not None and request.method == b"HEAD"
         self.transport.write(answer(refused.refusal, decision, close=close, head_only=head_only))
         if close:
@@ -315,7 +317,8 @@ class ServerConnection(TcpProtocol):
         self._drop()
 
     def abort(self, why: str) -> None:
-        self._server.records.aborted(self._side.direction, why)
+        route = self._exchange.route if self._exchange else None
+        self._server.records.aborted(self._side.direction, why, route)
         self._drop()
 
     @property
@@ -427,7 +430,7 @@ class ServerConnection(TcpProtocol):
         exchange, self._exchange = self._exchange, None
         if exchange is not None:
             exchange.abandon()
-            self._server.records.aborted(self._side.direction, "the client went away")
+            self._server.records.aborted(self._side.direction, "the client went away", exchange.route)
 
     def out_of_patience(self) -> None:
         """The deadline has passed."""
