@@ -18,6 +18,7 @@ from aegis_proxy.settings import HostPort, Redirect, Settings, SettingsError, Up
 from aegis_proxy.shell.admin import Admin, Answer, Page, as_json, text
 from aegis_proxy.shell.app_health import ask_app
 from aegis_proxy.shell.control import Control
+from aegis_proxy.shell.dumps import forbid_dumps
 from aegis_proxy.shell.egress import EgressSide
 from aegis_proxy.shell.ingress import IngressSide
 from aegis_proxy.shell.logs import Log, twisted_observer
@@ -230,6 +231,7 @@ async def _as_deferred(result: Any) -> None:
 
 def run(settings: Settings) -> int:
     """Runs until SIGTERM or SIGINT; gives the exit code."""
+    forbid_dumps()
     reactor = install()
     log = Log(sys.stdout.fileno(), settings.log_level, reactor, time.time)
     globalLogBeginner.beginLoggingTo(
