@@ -107,6 +107,12 @@ def test_x24_a_question_that_does_not_end_is_cut_off(admin: Admin, clock: Clock)
     assert ask(admin, clock, b"GET /live HT", wait=11) == b""
 
 
+def test_s09_what_looks_like_a_token_is_not_shown() -> None:
+    """Should a provider quote one in its error."""
+    page = as_json({"problem": "got eyJhbGciOiJub25lIn0.eyJzdWIiOiJ9.c2ln, sent hvs.CAESIJ"})
+    assert page.body == '{\n  "problem": "got ***, sent ***"\n}\n'
+
+
 def test_json_shows_what_is_no_plain_value_as_text() -> None:
     """For people."""
     assert as_json({"a": 1, "b": {2}}) == Page(200, "application/json", '{\n  "a": 1,\n  "b": "{2}"\n}\n')

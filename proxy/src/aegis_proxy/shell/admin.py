@@ -14,6 +14,7 @@ from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import Factory, connectionDone
 from twisted.python.failure import Failure
 
+from aegis_idp.redaction import scrub
 from aegis_proxy.core.fields import ingress_role
 from aegis_proxy.core.head import take_head
 from aegis_proxy.core.refusals import Refused
@@ -106,4 +107,5 @@ class AdminConnection(TcpProtocol):
 
 
 def as_json(value: object) -> Page:
-    return Page(200, "application/json", json.dumps(value, indent=2, default=str) + "\n")
+    """Without what looks like a token: a provider's words are shown here, and it may quote whatever it was sent."""
+    return Page(200, "application/json", scrub(json.dumps(value, indent=2, default=str)) + "\n")
