@@ -11,6 +11,9 @@ import pytest
 from servers.build import TOOL_SETS, programs
 from servers.control_plane import ControlPlane, control_plane
 from support.embedded_api import EmbeddedApi, embedded_api
+from support.secret_search import outputs_hold_no_token
+
+__all__ = ["outputs_hold_no_token"]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
