@@ -68,6 +68,7 @@ TOOL_SETS = (
     ),
     # Its `main` is a file of the tool set itself: the module's own has further files that only `-mod=mod` builds.
     ToolSet("vault", {"vault": "."}),
+    ToolSet("h2spec", {"h2spec": "github.com/summerwind/h2spec/cmd/h2spec"}),
 )
 
 
