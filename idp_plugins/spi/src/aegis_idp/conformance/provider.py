@@ -10,7 +10,7 @@ from aegis_api.hosts import HostPattern
 from aegis_api.names import Subject
 from aegis_api.reading import Node
 from aegis_idp.blocking import run
-from aegis_idp.conformance.cluster import Cluster
+from aegis_idp.conformance.cluster import AnyCluster
 from aegis_idp.conformance.mounts import Mounts
 from aegis_idp.errors import ClaimRefused
 from aegis_idp.http import Http, Response
@@ -56,7 +56,7 @@ class ProviderUnderTest:
 
     plugin: Plugin[Any]
     config: Mapping[str, object]
-    cluster: Cluster
+    cluster: AnyCluster
     http: Http = field()
     audience: str = "aegis"
     secret: Callable[[Subject, SecretKey], str] = lambda _, __: ""
