@@ -7,6 +7,7 @@ import pytest
 
 from servers.control_plane import ControlPlane
 from servers.deployment import install
+from servers.keycloak import Keycloak, started_keycloak
 from servers.reconcile_function import ReconcileFunction
 from servers.webhook_function import WebhookFunction
 from support.kube_client import path_of
@@ -45,3 +46,10 @@ def reconcile_function(deployed_mesh: ControlPlane) -> Iterator[ReconcileFunctio
     """The reconcile function as a process. A test that wants it to hear something starts its sources."""
     with ReconcileFunction(deployed_mesh) as started:
         yield started
+
+
+@pytest.fixture(scope="session")
+def keycloak() -> Iterator[Keycloak]:
+    """One Keycloak for all tests of the run; each module takes a realm of its own."""
+    with started_keycloak() as server:
+        yield server
