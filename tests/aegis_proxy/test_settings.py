@@ -84,6 +84,8 @@ VALUES: dict[str, tuple[str, object]] = {
     "egress-silence": ("0.5", 0.5),
     "stream-grace": ("1", 1.0),
     "tunnel-idle": ("60", 60.0),
+    "max-connections": ("100", 100),
+    "min-body-rate": ("0", 0.0),
     "trace-endpoint": ("http://collector:4318/v1/traces", "http://collector:4318/v1/traces"),
     "trace-ratio": ("0.25", 0.25),
 }

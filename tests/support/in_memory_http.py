@@ -182,6 +182,7 @@ class HttpInMemory:
 
     def connect(self) -> tuple[ServerConnection, MemoryTransport]:
         connection = self.server.buildProtocol(None)
+        assert connection is not None
         transport = MemoryTransport(connection, self.clock)
         connection.makeConnection(transport)  # type: ignore[no-untyped-call]  # Twisted types only its interfaces
         return connection, transport

@@ -186,7 +186,9 @@ class ProxyProcess:
         raise AssertionError("no VmRSS")
 
     def open_files(self) -> int:
-        return len(list(Path(f"/proc/{self.process.pid}/fd").iterdir()))
+        """As it counts them itself, for it keeps others from looking: the connection that asks is one of them."""
+        (line,) = [line for line in self.metrics().splitlines() if line.startswith("aegis_open_files ")]
+        return int(line.split()[1])
 
     def check_log(self) -> None:
         """O4: no defect, and no token."""

@@ -19,6 +19,7 @@ from aegis_api.names import is_label, is_subdomain
 from aegis_api.reading import shown
 from aegis_proxy.probes import Probe, read_probes
 
+MOST_CONNECTIONS = 8192
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 
 
@@ -93,6 +94,8 @@ class Settings:
     egress_silence: float = 0.2
     stream_grace: float = 5.0
     tunnel_idle: float = 3600.0
+    max_connections: int = MOST_CONNECTIONS
+    min_body_rate: float = 64.0
     trace_endpoint: str = ""
     trace_ratio: float = 1.0
 
@@ -179,6 +182,18 @@ def _seconds(text: str) -> float:
     return float(text)
 
 
+def _count(text: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,7}", text) or int(text) == 0:
+        raise ValueError("a number from 1 to 9999999")
+    return int(text)
+
+
+def _rate(text: str) -> float:
+    if not re.fullmatch(r"[0-9]{1,9}", text):
+        raise ValueError("a number of bytes per second, 0 for any")
+    return float(text)
+
+
 def _ports(text: str) -> tuple[int, ...]:
     if not re.fullmatch(r"(?:[0-9]{1,5}(?:,[0-9]{1,5})*)?", text):
         raise ValueError("ports with commas between them")
@@ -259,6 +274,13 @@ _FLAGS = (
     ),
     _Flag("stream-grace", "SECONDS", "how long what is open goes on once it would be refused (default 5)", _seconds),
     _Flag("tunnel-idle", "SECONDS", "how long a tunnel may be silent (default 3600)", _seconds),
+    _Flag("max-connections", "NUMBER", "how many clients each listener holds at once (default 8192)", _count),
+    _Flag(
+        "min-body-rate",
+        "BYTES",
+        "fewest bytes per second of a request body that says its length (default 64; 0: any)",
+        _rate,
+    ),
     _Flag("drain-grace", "SECONDS", "how long open requests may go on at the end (default 20)", _seconds),
 )
 # An empty text means something of its own for these; for all others it means "not given".

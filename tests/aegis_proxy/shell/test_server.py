@@ -6,8 +6,9 @@ from twisted.internet.error import ConnectionDone
 from twisted.python.failure import Failure
 
 from aegis_proxy.core.refusals import BAD_TOKEN, NOT_ALLOWED, Refused
+from aegis_proxy.shell.crowd import Crowd
 from aegis_proxy.shell.exchange import Route
-from support.in_memory_http import APP, HttpInMemory, http_in_memory, route
+from support.in_memory_http import APP, HttpInMemory, MemoryTransport, http_in_memory, route
 from support.mesh import Mesh, request
 from support.waiting import eventually
 
@@ -102,10 +103,13 @@ def test_an_idle_connection_is_closed_in_the_end(http: HttpInMemory) -> None:
     assert transport.ended == "closed"
 
 
-def test_a_body_that_does_not_come_is_a_408(http: HttpInMemory) -> None:
-    """D02: each byte of progress gives it more time."""
+CHUNKED = b"POST /x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+def test_d02_chunks_that_do_not_come_are_a_408(http: HttpInMemory) -> None:
+    """Each byte of progress gives them more time: a stream may pause."""
     client, transport = http.connect()
-    client.dataReceived(post(10, b"a"))
+    client.dataReceived(CHUNKED + b"a\r\n")
     http.wait(250)
     client.dataReceived(b"b")
     http.wait(250)
@@ -113,6 +117,128 @@ def test_a_body_that_does_not_come_is_a_408(http: HttpInMemory) -> None:
     http.wait(60)
     assert http.statuses(transport) == [408]
     assert http.pool.app().ended == "aborted"
+
+
+def test_d02_a_body_that_comes_too_slowly_is_a_408(http: HttpInMemory) -> None:
+    """A byte each second puts it off by next to nothing: 64 of them are needed, from a minute on."""
+    client, transport = http.connect()
+    client.dataReceived(post(100_000, b"a"))
+    for _ in range(59):
+        client.dataReceived(b"b")
+        http.wait(1)
+    assert transport.written == b""
+    for _ in range(5):
+        client.dataReceived(b"b")
+        http.wait(1)
+    assert http.statuses(transport) == [408]
+    assert http.pool.app().ended == "aborted"
+
+
+def test_d02_a_body_that_keeps_the_pace_may_take_as_long_as_it_needs(http: HttpInMemory) -> None:
+    """However long that is."""
+    client, transport = http.connect()
+    client.dataReceived(post(100_000))
+    for _ in range(1000):
+        client.dataReceived(b"x" * 100)
+        http.wait(1)
+    http.pool.opened[0].dataReceived(OK)
+    assert http.statuses(transport) == [200]
+
+
+def test_d02_a_slow_app_is_not_the_clients_fault(http: HttpInMemory) -> None:
+    """While it takes no more of a body, the client's time stands still; and then goes on."""
+    client, transport = http.connect()
+    client.dataReceived(post(100_000, b"a"))
+    http.wait(50)
+    http.pool.opened[0].pauseProducing()
+    http.wait(200)
+    assert (transport.reading, transport.written) == (False, b"")
+    http.pool.opened[0].resumeProducing()
+    http.wait(9)
+    assert transport.written == b""
+    http.wait(3)
+    assert http.statuses(transport) == [408]
+
+
+def test_d02_a_rate_of_0_asks_for_none(http: HttpInMemory) -> None:
+    """Only silence ends a body then."""
+    http.server.deadlines = http.server.deadlines._replace(body_rate=0.0)
+    client, transport = http.connect()
+    client.dataReceived(post(10, b"a"))
+    http.wait(290)
+    assert transport.written == b""
+    http.wait(20)
+    assert http.statuses(transport) == [408]
+
+
+def test_d02_who_reads_an_answer_too_slowly_is_cut_off(http: HttpInMemory) -> None:
+    """What was written for it has to be taken within the deadline: else the app waits for ever."""
+    client, transport = http.connect()
+    client.dataReceived(GET)
+    transport.full = True
+    http.pool.opened[0].dataReceived(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n" + b"x" * 1000)
+    assert not http.pool.app().reading
+    http.wait(299)
+    assert transport.ended == ""
+    http.wait(4)
+    assert (transport.ended, http.pool.app().ended) == ("aborted", "aborted")
+
+
+def served(http: HttpInMemory) -> MemoryTransport:
+    """A connection that is idle after one request."""
+    client, transport = http.connect()
+    client.dataReceived(GET)
+    http.pool.opened[-1].dataReceived(OK)
+    transport.take()
+    return transport
+
+
+def test_d03_the_idlest_makes_room(http: HttpInMemory) -> None:
+    """Not the oldest: whoever was served last stays. A head that does not become whole counts from its first byte."""
+    http.server.crowd = Crowd(4)
+    first, second = served(http), served(http)
+    http.wait(5)
+    slow, slow_transport = http.connect()
+    slow.dataReceived(b"GET /x")
+    busy, busy_transport = http.connect()
+    busy.dataReceived(GET)
+    http.wait(1)
+    first.protocol.dataReceived(GET)
+    http.pool.opened[-1].dataReceived(OK)
+    http.wait(1)
+    http.server.crowd.sockets = 4
+    gone = []
+    for _ in range(3):
+        http.connect()
+        gone.append([each.ended for each in (first, second, slow_transport, busy_transport)])
+        http.clock.advance(0)
+        http.server.crowd.left()
+        http.server.crowd.came()
+    assert gone[0] == ["", "closed", "", ""]
+    assert gone[1] == ["", "closed", "closed", ""]
+    assert http.statuses(slow_transport) == [408]
+    assert gone[2] == ["closed", "closed", "closed", ""]
+
+
+def test_d03_who_cannot_be_placed_is_turned_away(http: HttpInMemory) -> None:
+    """Where all have requests under way, one more is closed at once."""
+    http.server.crowd = Crowd(2)
+    for _ in range(2):
+        client, _ = http.connect()
+        client.dataReceived(GET)
+    http.server.crowd.sockets = 2
+    assert http.server.buildProtocol(None) is None
+    assert http.server.crowd.turned_away == 1
+
+
+def test_d03_one_that_is_evicted_and_does_not_go_is_cut_off(http: HttpInMemory) -> None:
+    """It reads nothing of what it was sent."""
+    transport = served(http)
+    transport.full = True
+    transport.protocol.evict()
+    assert transport.ended == ""
+    http.wait(3)
+    assert transport.ended == "aborted"
 
 
 def test_an_app_that_does_not_answer_is_a_504(http: HttpInMemory) -> None:

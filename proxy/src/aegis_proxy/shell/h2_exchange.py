@@ -18,6 +18,7 @@ from aegis_proxy.core.refusals import REQUEST_TIMEOUT, UPSTREAM_TIMEOUT, Refused
 from aegis_proxy.core.request import Request
 from aegis_proxy.core.response import Response
 from aegis_proxy.shell.calls import Call, UpstreamReset
+from aegis_proxy.shell.crowd import INFINITE
 from aegis_proxy.shell.exchange import Route
 from aegis_proxy.shell.h2_body import RequestBody
 from aegis_proxy.shell.waiting import Waiter
@@ -249,6 +250,11 @@ class StreamExchange(Waiter):
             call.abandon()
 
     # --- what a server asks of each of its connections (server.Accepted)
+
+    idle_since = INFINITE
+
+    def evict(self) -> None:
+        """It is never idle."""
 
     @property
     def under_way(self) -> "StreamExchange | None":

@@ -17,6 +17,7 @@ from zope.interface import implementer
 
 from aegis_proxy.core.h2_frames import PREFACE
 from aegis_proxy.core.head import take_head
+from aegis_proxy.core.pace import Pace
 from aegis_proxy.core.refusals import (
     BAD_BODY,
     BAD_REQUEST,
@@ -26,9 +27,10 @@ from aegis_proxy.core.refusals import (
     Refused,
     answer,
 )
-from aegis_proxy.core.request import START_LINE, Request, parse_request
-from aegis_proxy.settings import UpstreamProtocol
+from aegis_proxy.core.request import START_LINE, Body, Request, parse_request
+from aegis_proxy.settings import MOST_CONNECTIONS, UpstreamProtocol
 from aegis_proxy.shell.calls import Call
+from aegis_proxy.shell.crowd import INFINITE, Crowd
 from aegis_proxy.shell.exchange import Exchange, Judged, Route
 from aegis_proxy.shell.records import Records
 from aegis_proxy.shell.transport import TcpProtocol, Transport
@@ -44,7 +46,8 @@ _DRAIN = 64 * 1024
 
 class Deadlines(NamedTuple):
     """Seconds: for a whole request head, between requests, without progress in an exchange, to drain a refusal, and
-    without progress in a tunnel.
+    without progress in a tunnel. `body_rate` is the fewest bytes per second (0: any) of a request body that says its
+    length, counted from `body_grace` on.
     """
 
     head: float = 10.0
@@ -52,6 +55,8 @@ class Deadlines(NamedTuple):
     exchange: float = 300.0
     drain: float = 1.0
     tunnel: float = 3600.0
+    body_rate: float = 64.0
+    body_grace: float = 60.0
 
 
 class Connected(Interface):
@@ -79,10 +84,18 @@ class Side(Interface):
 
 
 class Accepted(Interface):
-    """A connection of a listener, in whatever state. `deadline` is when its patience ends, on the monotonic clock."""
+    """A connection of a listener, in whatever state. `deadline` is when its patience ends, on the monotonic clock.
+
+    `idle_since` and `evict` are those of crowd.Waiting.
+    """
 
     @property
     def deadline(self) -> float: ...
+
+    @property
+    def idle_since(self) -> float: ...
+
+    def evict(self) -> None: ...
 
     @property
     def under_way(self) -> Judged | None:
@@ -122,6 +135,7 @@ class ServerConnection(TcpProtocol):
         self._written = False
         self._drained = 0
         self._half_closed = False
+        self._pace: Pace | None = None  # of a body that is on its way
 
     def connectionMade(self) -> None:
         self.transport.setTcpNoDelay(True)
@@ -197,6 +211,7 @@ class ServerConnection(TcpProtocol):
 
     def _begin(self, request: Request) -> None:
         self._first = False
+        self._pace = None
         exchange = Exchange(self, self._server.pool, request, self._began)
         exchange.last = exchange.last or self._server.draining
         self._exchange = exchange
@@ -207,12 +222,17 @@ class ServerConnection(TcpProtocol):
             self.refuse(refused)
 
     def _take_body(self, exchange: Exchange, data: bytes) -> None:
+        if self._pace is not None:
+            self._pace.moved(len(data))
         self.progress()
         try:
             rest = exchange.feed(data)
         except Refused as refused:
             self._give_up(exchange, refused)
             return
+        if self._pace is not None and exchange.sent_all:
+            self._pace = None
+            self.progress()
         if rest:
             self._hold(rest)
 
@@ -232,15 +252,25 @@ class ServerConnection(TcpProtocol):
         self.transport.write(data)
 
     def progress(self) -> None:
-        self.deadline = self._server.clock() + self._server.deadlines.exchange
+        deadline = self._server.clock() + self._server.deadlines.exchange
+        self.deadline = deadline if self._pace is None else min(deadline, self._pace.deadline)
 
     def proceed(self) -> None:
         self.resume_reading()
         data, self._buffer = self._buffer, b""
         if data and self._exchange is not None:
             self._take_body(self._exchange, data)
+        if self._exchange is not None and not self._exchange.sent_all:
+            self._keep_pace(self._exchange)
         if self._half_closed:
             self._ended()
+
+    def _keep_pace(self, exchange: Exchange) -> None:
+        """A body in chunks is a stream, whose sender may pause; of one with a length, all is there to be sent."""
+        deadlines = self._server.deadlines
+        if deadlines.body_rate and exchange.request.body is Body.LENGTH:
+            self._pace = Pace(self._server.clock(), deadlines.body_grace, deadlines.body_rate)
+            self.progress()
 
     def finished(self) -> None:
         exchange, self._exchange = self._exchange, None
@@ -347,11 +377,17 @@ class ServerConnection(TcpProtocol):
         if not self._paused:
             self._paused = True
             self.transport.pauseProducing()
+            if self._pace is not None:
+                self._pace.pause(self._server.clock())
+                self.progress()
 
     def resume_reading(self) -> None:
         if self._paused and not self._closing:
             self._paused = False
             self.transport.resumeProducing()
+            if self._pace is not None:
+                self._pace.resume(self._server.clock())
+                self.progress()
 
     # twisted.internet.interfaces.IPushProducer: our send buffer towards the client filled up, or drained
     def pauseProducing(self) -> None:
@@ -391,6 +427,22 @@ class ServerConnection(TcpProtocol):
             self._exchange.last = True
         elif not self._began and not self._closing:
             self.close_idle()
+
+    @property
+    def idle_since(self) -> float:
+        """Also of one whose request head is not whole yet: who has a request to send, sends it at once."""
+        if self._exchange is not None or self._closing:
+            return INFINITE
+        deadlines = self._server.deadlines
+        return self._began or self.deadline - (deadlines.head if self._first else deadlines.idle)
+
+    def evict(self) -> None:
+        if self._began:
+            self.refuse(Refused(REQUEST_TIMEOUT, "no whole request head, and its place was needed"))
+            self.transport.loseConnection()
+        else:
+            self.close_idle()
+        self.deadline = self._server.clock() + self._server.deadlines.drain
 
     def close_idle(self) -> None:
         self._closing = True
@@ -459,6 +511,7 @@ class Server(Factory):
         clock: Callable[[], float],
         deadlines: Deadlines,
         protocol: UpstreamProtocol = UpstreamProtocol.AUTO,
+        crowd: Crowd | None = None,
     ) -> None:
         self.side = side
         self.pool = pool
@@ -467,9 +520,13 @@ class Server(Factory):
         self.deadlines = deadlines
         self.connections: set[Accepted] = set()
         self.draining = False
+        self.crowd = crowd or Crowd(MOST_CONNECTIONS)
         self._protocol = protocol
 
-    def buildProtocol(self, addr: IAddress | None) -> ServerConnection:
+    def buildProtocol(self, addr: IAddress | None) -> ServerConnection | None:
+        """None for one too many, which is closed without a word: nothing of it has been read."""
+        if not self.crowd.admits(self.connections):
+            return None
         return self.connection(str(getattr(addr, "host", "")).encode())
 
     def connection(self, peer: bytes, original: Address | None = None) -> ServerConnection:
