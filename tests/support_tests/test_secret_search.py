@@ -20,6 +20,7 @@ HEADER, PAYLOAD, SIGNATURE = TOKEN.split(".")
         "Authorization: Bearer abcdefgh",
         "authorization: bearer abc.def.ghi",
     ],
+    ids=["token", "header", "payload", "signature", "part", "vault", "Bearer", "bearer"],
 )
 def test_what_should_not_be_there_is_found(text: str) -> None:
     """Shapes of tokens anywhere, and the signature of each token that tests made, which has no shape."""
