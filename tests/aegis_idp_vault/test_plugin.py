@@ -2,6 +2,7 @@
 
 import pytest
 
+from aegis_api.names import Subject
 from aegis_idp.conformance import Cluster, Conformance, ProviderUnderTest
 from aegis_idp.discovery import load
 from aegis_idp.http import Response
@@ -20,11 +21,19 @@ class TestConformance(Conformance):
 
     @pytest.fixture
     def provider(self, cluster: Cluster, vault: VaultInMemory) -> ProviderUnderTest:
+
+        def spoil(subject: Subject) -> None:
+            for name in vault.roles:
+                if f".{subject.namespace}.{subject.name}_" in name:
+                    vault.roles[name] = {**vault.roles[name], "template": "", "client_id": "other"}
+
         return ProviderUnderTest(
             PLUGIN,
             {"address": vault.url},
             cluster,
             objects=vault.contents,
+            rotate=lambda overlap: vault.keys.rotate(overlap=overlap),
+            spoil=spoil,
             refusal=vault_refusal,
             refusal_code="status 400",
         )

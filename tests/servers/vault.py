@@ -97,6 +97,10 @@ class VaultServer:
         self._role(mount, "aegis-reconcile", self.url, RECONCILE_POLICY, {"bound_subject": str(reconcile)})
         return mount
 
+    def change_role(self, mount: str, name: str, **changes: object) -> None:
+        """Changes a role of an auth method; what is not said stays."""
+        self.ask("POST", f"auth/{mount}/role/{name}", {"role_type": "jwt", **changes})
+
     def _role(self, mount: Mount, name: str, audience: str, policy: str, bound: Mapping[str, object]) -> None:
         text = policy.format(mount=mount.path, accessor=mount.accessor)
         policy_name = f"{name}-{mount.path}"
