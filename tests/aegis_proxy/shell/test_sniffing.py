@@ -9,7 +9,7 @@ from aegis_proxy.core.refusals import UPSTREAM_UNREACHABLE, Refused
 from aegis_proxy.shell import sniffing
 from aegis_proxy.shell.crowd import Crowd
 from aegis_proxy.shell.own_listeners import OwnListeners
-from aegis_proxy.shell.server import ServerConnection
+from aegis_proxy.shell.server_connection import ServerConnection
 from aegis_proxy.shell.sniffing import RedirectedConnections, Undecided
 from aegis_proxy.shell.tunnel import Tunnel
 from aegis_proxy.shell.upstream import Address
