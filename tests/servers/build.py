@@ -66,8 +66,6 @@ TOOL_SETS = (
         "eventing",
         {name: f"knative.dev/eventing/cmd/{name}" for name in ("apiserver_receive_adapter", "mtping")},
     ),
-    # Its `main` is a file of the tool set itself: the module's own has further files that only `-mod=mod` builds.
-    ToolSet("vault", {"vault": "."}),
 )
 
 
@@ -163,7 +161,7 @@ def _program(tools: ToolSet, name: str, report: Report) -> Path:
         return built
     go = _go(go_mod)
     built.parent.mkdir(parents=True, exist_ok=True)
-    with only_build_of(cache, name, report):
+    with _only_build_of(cache, name, report):
         if not built.exists():
             _build(go, tools, name, flags, built, report)
     return built
@@ -178,7 +176,7 @@ def _build(go: str, tools: ToolSet, name: str, flags: str, target: Path, report:
             command, cwd=tools.folder, env=_go_environment(), stdout=output, stderr=subprocess.STDOUT
         )
         try:
-            wait_for(lambda: build.poll() is not None, f"building {name}", report)
+            _wait(lambda: build.poll() is not None, f"building {name}", report)
         finally:
             if build.poll() is None:
                 build.terminate()
@@ -190,7 +188,7 @@ def _build(go: str, tools: ToolSet, name: str, flags: str, target: Path, report:
     unfinished.replace(target)
 
 
-def wait_for(finished: Callable[[], bool], what: str, report: Report) -> None:
+def _wait(finished: Callable[[], bool], what: str, report: Report) -> None:
     started = reported = time.monotonic()
     while not finished():
         time.sleep(POLL_SECONDS)
@@ -200,7 +198,7 @@ def wait_for(finished: Callable[[], bool], what: str, report: Report) -> None:
 
 
 @contextmanager
-def only_build_of(cache: Path, name: str, report: Report) -> Iterator[None]:
+def _only_build_of(cache: Path, name: str, report: Report) -> Iterator[None]:
     with (cache / ".lock").open("w") as lock:
 
         def locked() -> bool:
@@ -210,7 +208,7 @@ def only_build_of(cache: Path, name: str, report: Report) -> Iterator[None]:
                 return False
             return True
 
-        wait_for(locked, f"waiting for another build before {name}", report)
+        _wait(locked, f"waiting for another build before {name}", report)
         yield
 
 

@@ -20,7 +20,6 @@ from aegis_idp.values import (
     Trust,
 )
 from aegis_idp_oidc.grants import ask_for, needs_of
-from aegis_idp_oidc.keycloak import provisioning
 from aegis_idp_oidc.refusals import with_way_out
 from aegis_idp_oidc.settings import OidcSettings
 from aegis_idp_oidc.templates import subject_in
@@ -30,7 +29,7 @@ class OidcPlugin:
     settings = OidcSettings
 
     def makes_objects(self, settings: OidcSettings) -> bool:
-        return settings.keycloak is not None
+        return False
 
     def pod_needs(self, settings: OidcSettings, pod: PodContext) -> PodNeeds:
         return needs_of(settings, pod)
@@ -67,18 +66,10 @@ class OidcPlugin:
         return subject
 
     async def provision(self, settings: OidcSettings, request: ProvisionRequest, http: Http) -> Provisioned:
-        if settings.keycloak is None:
-            return Provisioned()
-        return await provisioning.make(settings, settings.keycloak, request, http)
+        return Provisioned()
 
     async def deprovision(self, settings: OidcSettings, request: ProvisionRequest, http: Http) -> None:
-        if settings.keycloak is not None:
-            await provisioning.remove(settings, settings.keycloak, request, http)
-        elif client := request.metadata.get(provisioning.CLIENT):
-            raise Misconfigured(
-                f"the client {client} was made at {settings.issuer} by earlier settings: set config.keycloak again "
-                "until it is removed"
-            )
+        pass
 
 
 async def _token_endpoint(settings: OidcSettings, http: Http) -> str:
