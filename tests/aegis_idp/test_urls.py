@@ -2,7 +2,7 @@
 
 import pytest
 
-from aegis_idp.urls import check_base_url, check_endpoint, is_endpoint_of, origin
+from aegis_idp.urls import check_base_url, check_endpoint, is_endpoint_of, origin, within_cluster
 
 GOOD = [
     "https://issuer.example",
@@ -120,3 +120,39 @@ def test_an_origin_is_scheme_host_and_port() -> None:
     assert origin("https://Issuer.Example/x") == ("https", "issuer.example", 443)
     assert origin("http://[::1]:81") == ("http", "::1", 81)
     assert origin("http://localhost") == ("http", "localhost", 80)
+
+
+@pytest.mark.parametrize(
+    ("url", "completed"),
+    [
+        ("http://vault.vault:8200", "http://vault.vault.svc:8200"),
+        ("http://vault.dev", "http://vault.dev.svc"),
+        ("http://idp.auth/realms/shop", "http://idp.auth.svc/realms/shop"),
+    ],
+)
+def test_two_labels_by_plain_http_are_a_service(url: str, completed: str) -> None:
+    """They may look like a public name, and are never looked up as one."""
+    assert within_cluster(url) == completed
+    check_base_url(completed)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://vault.dev",
+        "http://vault",
+        "http://vault.svc",
+        "http://vault.vault.svc",
+        "http://127.1",
+        "http://10.7",
+        "http://localhost:8200",
+        "http://[::1]:8200",
+        "http://vault.vault.",
+        "http://vault.vault@elsewhere.example",
+        "http://vault.vault\\x",
+        "HTTP://vault.vault",
+    ],
+)
+def test_every_other_url_stays_as_it_is(url: str) -> None:
+    """TLS says whom it meets; and what is malformed is for the check to refuse."""
+    assert within_cluster(url) == url

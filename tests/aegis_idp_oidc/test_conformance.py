@@ -57,6 +57,15 @@ class TestJwtBearer(Conformance):
         return ProviderUnderTest(PLUGIN, config, cluster, rotate=server.rotate)
 
 
+class TestTokenExchange(Conformance):
+    """RFC 8693, with the ServiceAccount's own subject."""
+
+    @pytest.fixture
+    def provider(self, cluster: Cluster, server: OidcServer) -> ProviderUnderTest:
+        config = {"issuer": server.issuer, "grant": "token_exchange"}
+        return ProviderUnderTest(PLUGIN, config, cluster, rotate=server.rotate)
+
+
 class TestBasicSecret(Conformance):
     """A stored secret in the Authorization header, one Secret for each ServiceAccount."""
 

@@ -3,7 +3,10 @@
 import base64
 from typing import Any
 
+import jwt
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from aegis_api.hosts import HostPattern
 from aegis_api.names import Subject
@@ -116,3 +119,55 @@ def test_an_audience_per_destination_must_be_asked_for() -> None:
     assert _needs(_settings(grant="client_assertion"), each=True) == PodNeeds((ProjectedToken(ISSUER),))
     with pytest.raises(Misconfigured, match=r"set config\.audienceParameter, or \{audience\} in config\.scope"):
         _needs(_settings(grant="client_assertion", audienceParameter="none"), each=True)
+
+
+def test_a_token_exchange_shows_the_service_account_token() -> None:
+    """RFC 8693 section 2.1; what the server wants besides goes along."""
+    extra = {"connector_id": "kubernetes", "requested_token_type": "urn:ietf:params:oauth:token-type:access_token"}
+    ask = _ask(_settings(grant="token_exchange", parameters=extra))
+    assert ask.form == {
+        "grant_type": "urn:ietf:params:oauth:grant-type:token-exchange",
+        "subject_token": "sa.to.ken",
+        "subject_token_type": "urn:ietf:params:oauth:token-type:jwt",
+        "audience": "stock.shop.svc",
+        **extra,
+    }
+    assert [secret.reveal() for secret in ask.secrets] == ["sa.to.ken"]
+    with_client = _ask(_settings(grant="token_exchange", clientSecret=SECRET, **DOTTED))
+    assert "authorization" in with_client.headers
+
+
+def test_a_key_signs_for_its_client() -> None:
+    """private_key_jwt: the assertion names the client twice and is for the issuer; neither key nor assertion shows."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    form, encoding = serialization.PrivateFormat.PKCS8, serialization.Encoding.PEM
+    pem = Secret(key.private_bytes(encoding, form, serialization.NoEncryption()).decode())
+    settings = _settings(grant="client_credentials", clientKey={**SECRET, "keyId": "key-1"}, **DOTTED)
+    ask = ask_for(settings, Mounts(ORDERS, {}, {KEY: pem}).request("stock.shop.svc"))
+    claims = jwt.decode(ask.form["client_assertion"], key.public_key(), algorithms=["ES256"], audience=ISSUER)
+    assert (claims["iss"], claims["sub"]) == ("aegis.shop.orders", "aegis.shop.orders")
+    assert ask.form["client_id"] == "aegis.shop.orders"
+    assert [secret.reveal() for secret in ask.secrets] == [pem.reveal(), ask.form["client_assertion"]]
+    assert ask.asked.credential == "its key"
+    assert _needs(settings) == PodNeeds((), (KEY,))
+
+
+def test_an_audience_is_spelt_as_the_server_wants_it() -> None:
+    """RFC 8707 wants a URI."""
+    settings = _settings(grant="client_assertion", audienceParameter="resource", audienceTemplate="urn:mesh:{audience}")
+    assert _ask(settings).form["resource"] == "urn:mesh:stock.shop.svc"
+
+
+def test_a_client_that_was_made_at_keycloak_asks_by_scope() -> None:
+    """Its own scope for the audience, and no client id: Keycloak finds the client by the assertion."""
+    made = {"subjectClaim": "azp", "subjectTemplate": "aegis.prod.{namespace}.{name}", "keycloak": {}}
+    settings = _settings(
+        **{**made, "issuer": f"{ISSUER}/realms/mesh"}, grant="client_assertion", audienceParameter="none"
+    )
+    form = _ask(settings).form
+    assert form["scope"] == "aegis.prod.shop.orders:stock.shop.svc"
+    assert not {"client_id", "audience", "resource"} & set(form)
+    with pytest.raises(Misconfigured, match=r"\*\.svc stands for many"):
+        _needs(settings, each=True)
+    with pytest.raises(Misconfigured, match="cannot be a part of a scope"):
+        needs_of(settings, PodContext(ORDERS, "two words", False, ()))

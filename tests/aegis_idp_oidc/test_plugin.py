@@ -130,7 +130,7 @@ def test_keys_may_rotate_at_both_ends(server: OidcServer, cluster: Cluster) -> N
             r"invalid_client .*no client is federated.*; let the server accept the ServiceAccount token of .* with the",
         ),
         (CLIENT, {"clientId": "other"}, r"invalid_client .*for the client other$"),
-        (CLIENT, {"scope": "admin"}, r"invalid_scope .*; set config\.scope"),
+        (CLIENT, {"scope": "admin"}, r"invalid_scope .*or set config\.scope"),
         (CLIENT, {"audienceParameter": "none"}, r"invalid_target .*\(none\).*; allow the audience aegis at the server"),
         (
             CLIENT,

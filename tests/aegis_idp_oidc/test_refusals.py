@@ -15,7 +15,7 @@ ASKED = Asked("aegis.shop.orders", "the ServiceAccount token of X", "stock.shop.
         ("invalid_grant", "let the server accept the ServiceAccount token of X"),
         ("unauthorized_client", "allow the client aegis.shop.orders this grant at the server"),
         ("unsupported_grant_type", "set config.grant to one that the server has"),
-        ("invalid_scope", "set config.scope to one that the client aegis.shop.orders may ask for"),
+        ("invalid_scope", "let the client aegis.shop.orders ask for that scope at the server, or set config.scope"),
         ("invalid_target", "allow the audience stock.shop.svc at the server for the client aegis.shop.orders"),
         ("access_denied", "allow the client aegis.shop.orders the audience stock.shop.svc at the server"),
         ("something_else", "compare config with what the server wants of the client aegis.shop.orders"),

@@ -7,7 +7,8 @@ import pytest
 from aegis_api.reading import Node, ParseError
 from aegis_idp.settings import read_settings
 from aegis_idp.values import ASYMMETRIC_ALGORITHMS
-from aegis_idp_oidc.settings import ClientSecret, OidcSettings
+from aegis_idp_oidc.clients import ClientSecret
+from aegis_idp_oidc.settings import OidcSettings
 
 ISSUER = {"issuer": "https://issuer.example"}
 SECRET = {"name": "aegis-{name}", "key": "secret"}
@@ -71,7 +72,7 @@ def test_whether_an_audience_is_asked_for(config: dict[str, Any], asks: bool) ->
         ({"algorithms": ["none"]}, "spec.config.algorithms: "),
         ({"types": ["AT+JWT"]}, "spec.config.types: got a list, wanted values of the typ header in lower case"),
         ({"subjectTemplate": "{name}"}, "spec.config.subjectTemplate: "),
-        ({"grant": "password"}, "wanted client_assertion or jwt_bearer or client_credentials"),
+        ({"grant": "password"}, "wanted client_assertion or jwt_bearer or token_exchange or client_credentials"),
         ({"tokenEndpoint": "http://issuer.example/token"}, "spec.config.tokenEndpoint: "),
         ({"clientId": "a{x}"}, "spec.config.clientId: "),
         ({"clientId": "ü"}, "wanted a client id of printable ASCII characters"),
@@ -79,13 +80,23 @@ def test_whether_an_audience_is_asked_for(config: dict[str, Any], asks: bool) ->
         ({"clientId": "a", "clientSecret": {**SECRET, "key": "../x"}}, 'clientSecret.key: got "../x", wanted a key of'),
         ({"scope": "{name}"}, "spec.config.scope: "),
         ({"audienceParameter": "aud"}, "wanted audience or resource or none"),
-        ({"grant": "client_credentials"}, "wanted clientId and clientSecret with the grant client_credentials"),
-        ({"grant": "client_credentials", "clientId": "a"}, "wanted clientId and clientSecret"),
+        ({"grant": "client_credentials"}, "wanted clientId, and clientSecret or clientKey, with the grant"),
+        ({"grant": "client_credentials", "clientId": "a"}, "wanted clientId, and clientSecret or clientKey"),
+        (
+            {"grant": "client_credentials", "clientId": "a", "clientSecret": SECRET, "clientKey": SECRET},
+            "wanted clientSecret or clientKey, not both",
+        ),
+        (
+            {"grant": "client_assertion", "clientId": "a", "clientKey": SECRET},
+            "wanted no clientSecret and no clientKey",
+        ),
+        ({"parameters": {"scope": "x", "audience": "y"}}, "wanted no audience, scope: that follows from the other"),
+        ({"audienceTemplate": "{name}"}, "spec.config.audienceTemplate: "),
         (
             {"grant": "client_assertion", "clientId": "a", "clientSecret": SECRET},
-            "wanted no clientSecret with the grant",
+            "wanted no clientSecret and no clientKey with the grant",
         ),
-        ({"grant": "jwt_bearer", "clientSecret": SECRET}, "wanted clientId with clientSecret"),
+        ({"grant": "jwt_bearer", "clientSecret": SECRET}, "wanted clientId with clientSecret and clientKey"),
         ({"expirationSeconds": 100}, "spec.config.expirationSeconds: got 100"),
     ],
 )

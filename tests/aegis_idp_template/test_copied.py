@@ -73,7 +73,17 @@ def test_nothing_of_the_template_is_left(followed: Followed) -> None:
 def python(followed: Followed) -> str:
     """The interpreter of the page's environment, with the proxy beside the copied plugin."""
     environment = followed.home / "aegis-idp-acme" / ".venv"
-    parts = [ROOT / part for part in ("crds", "idp_plugins/spi", "idp_plugins/kubernetes", "idp_plugins/oidc", "proxy")]
+    parts = [
+        ROOT / part
+        for part in (
+            "crds",
+            "idp_plugins/spi",
+            "idp_plugins/kubernetes",
+            "idp_plugins/oidc",
+            "idp_plugins/vault",
+            "proxy",
+        )
+    ]
     subprocess.run(["uv", "pip", "install", "--quiet", "--python", environment, *parts], check=True)
     return str(environment / "bin" / "python")
 

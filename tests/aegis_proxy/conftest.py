@@ -5,6 +5,9 @@ import pytest
 from support.mesh import RULES, Mesh
 from support.proxy_process import ProxyProcess, policy, provider, rule
 from support.recording_origin import RecordingOrigin
+from support.secret_search import outputs_hold_no_token
+
+__all__ = ["outputs_hold_no_token"]
 
 
 @pytest.fixture(scope="session")

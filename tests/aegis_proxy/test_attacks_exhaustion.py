@@ -4,14 +4,16 @@ Deadlines (D01) are tested in virtual time beside their code, in shell/test_serv
 """
 
 import gzip
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
 
 import pytest
 
-from support.mesh import Mesh, request
-from support.proxy_process import token
+from support.mesh import LAST, RULES, Mesh, request
+from support.proxy_process import ProxyProcess, policy, provider, token
 from support.raw_client import RawClient
-from support.recording_origin import Connection
+from support.recording_origin import Connection, RecordingOrigin
 from support.waiting import eventually
 
 MIB = 1 << 20
@@ -66,6 +68,58 @@ def test_d02_a_stalled_reader_stops_the_app(mesh: Mesh) -> None:
         assert mesh.proxy.resident() - before < GROWTH
         client.socket.settimeout(30.0)
         assert client.answer().body == PIECE * (STREAM // len(PIECE))
+
+
+@contextmanager
+def small(folder: Path, *flags: str) -> Iterator[Mesh]:
+    """A proxy of its own, with other limits."""
+    with RecordingOrigin() as origin:
+        to = [f"--ingress-upstream=127.0.0.1:{origin.port}", "--provider=corp", "--policy=orders"]
+        with ProxyProcess(folder, [provider(), policy(*RULES)], *to, *flags) as proxy:
+            yield Mesh(proxy, origin)
+            proxy.check_log()
+
+
+def test_d03_thousands_of_idle_connections(tmp_path: Path) -> None:
+    """Half of them with half a request: who has a whole one is served all the while, and so are probes; the idlest go
+    when the most is reached, and what is open stays below it."""
+    with small(tmp_path, "--max-connections=200") as mesh, ExitStack() as stack:
+        served = stack.enter_context(mesh.client())
+        for number in range(1000):
+            client = stack.enter_context(mesh.client())
+            if number % 2:
+                client.send(b"GET /public HTTP/1.1\r\nHost:")
+            if number % 100 == 0:
+                assert served.send(request()).answer().status == 200
+                assert mesh.ask(LAST)[0].status == 200
+                assert mesh.proxy.admin("/ready").status == 200
+        assert mesh.proxy.open_files() < 300
+        gauges = dict(line.split(" ") for line in mesh.proxy.metrics().splitlines() if line.startswith("aegis_"))
+        assert 700 < float(gauges['aegis_connections_evicted_total{direction="inbound"}']) < 1000
+        assert float(gauges['aegis_connections_turned_away_total{direction="inbound"}']) == 0
+        assert float(gauges["aegis_open_files"]) < 300 < float(gauges["aegis_open_files_limit"])
+
+
+def test_d03_who_is_served_is_not_sent_away(tmp_path: Path) -> None:
+    """Where every connection has a request under way, the next one is closed at once; then there is room again."""
+
+    def silent(connection: Connection) -> None:
+        connection.head()
+        connection.ended.wait(30)
+
+    with small(tmp_path, "--max-connections=20") as mesh, ExitStack() as stack:
+        mesh.origin.serve(silent)
+        busy = [stack.enter_context(mesh.client()) for _ in range(20)]
+        for client in busy:
+            client.send(request())
+        eventually(lambda: len(mesh.origin.connections) == 20)
+        with mesh.client() as client, suppress(ConnectionResetError):
+            assert client.send(request()).rest() == b""
+        assert 'aegis_connections_turned_away_total{direction="inbound"} 1' in mesh.proxy.metrics()
+        assert mesh.proxy.admin("/ready").status == 200
+        busy[0].socket.close()
+        mesh.origin.reset()
+        eventually(lambda: mesh.ask(LAST)[0].status == 200)
 
 
 def test_d04_d02_a_stalled_app_stops_the_client(mesh: Mesh) -> None:

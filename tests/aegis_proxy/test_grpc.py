@@ -207,10 +207,10 @@ def test_calls_get_the_pods_token_on_their_way_out(proxy: ProxyProcess, app: Grp
                 codes[host] = call.code()
         assert codes == {"orders.shop.svc": grpc.StatusCode.OK, "other.example": grpc.StatusCode.UNAUTHENTICATED}
         assert app.calls[-1][1]["x-aegis-identity"] == "system:serviceaccount:shop:identity01"
-        decisions = eventually(
-            lambda: len(egress.of("access")) == 2 and [each["decision"] for each in egress.of("access")]
+        verdicts = eventually(
+            lambda: len(egress.of("access")) == 2 and [each["verdict"] for each in egress.of("access")]
         )
-        assert decisions == ["token", "plain"]
+        assert verdicts == ["token", "plain"]
         egress.check_log()
 
 

@@ -84,6 +84,10 @@ VALUES: dict[str, tuple[str, object]] = {
     "egress-silence": ("0.5", 0.5),
     "stream-grace": ("1", 1.0),
     "tunnel-idle": ("60", 60.0),
+    "max-connections": ("100", 100),
+    "min-body-rate": ("0", 0.0),
+    "trace-endpoint": ("http://collector:4318/v1/traces", "http://collector:4318/v1/traces"),
+    "trace-ratio": ("0.25", 0.25),
 }
 FIELDS = {"policy": "policies"}
 
@@ -146,6 +150,10 @@ def test_an_empty_variable_is_not_given() -> None:
         ("max-staleness", "-1", "a number of seconds above 0"),
         ("drain-grace", "1h", "a number of seconds above 0"),
         ("drain-grace", "nan", "a number of seconds above 0"),
+        ("trace-endpoint", "collector:4318", "the URL of an OpenTelemetry collector"),
+        ("trace-endpoint", "ftp://collector/", "the URL of an OpenTelemetry collector"),
+        ("trace-ratio", "1.5", "a number from 0 to 1"),
+        ("trace-ratio", "half", "a number from 0 to 1"),
         ("probes", "{", "a JSON object of probes"),
     ],
 )

@@ -108,8 +108,8 @@ def test_mark_names_the_provider_that_must_clean_up(mark: str, holder: str) -> N
     mesh.cluster.put(key.resource, "cart", "shop", annotations=marks, finalizers=["aegisproxy.io/provider"])
     seen = observed(mesh, key)
     assert seen.cluster
-    found = seen.holder
-    assert (found.reference if isinstance(found, Usable) else found and found.reason) == holder
+    (found,) = seen.holders.values()
+    assert (found.reference if isinstance(found, Usable) else found.reason) == holder
 
 
 def test_rights_observe_what_is_ours_and_what_bears_our_names() -> None:

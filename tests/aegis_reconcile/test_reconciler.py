@@ -12,6 +12,7 @@ from aegis_reconcile.objects import (
     CLUSTER_ROLE,
     CLUSTER_ROLE_BINDING,
     IDENTITY,
+    IDENTITY_PROVIDER,
     NAMESPACE,
     ROLE,
     ROLE_BINDING,
@@ -26,6 +27,10 @@ TOKEN = "eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJzb21lYm9keSJ9.c2lnbmF0dXJl"
 
 def names(mesh: Mesh, kind: object) -> list[tuple[str, str]]:
     return [(key.namespace, key.name) for key in mesh.cluster.objects if key.resource == kind]
+
+
+def uid_of(mesh: Mesh, provider: str) -> object:
+    return mesh.cluster.objects[Key(IDENTITY_PROVIDER, "shop", provider)]["metadata"]["uid"]
 
 
 def granted(mesh: Mesh, namespace: str = "shop", account: str = "cart") -> dict[str, list[str]]:
@@ -352,10 +357,76 @@ class TestProvisioning:
         assert key not in mesh.cluster.objects
         assert "shop-cart" in mesh.plugin.objects
 
-    def test_provider_deleted_before_its_identity_is_waited_for(self) -> None:
+    def test_provider_stays_until_its_last_identity_is_gone(self) -> None:
+        """R03: a provider is guarded before anything is made there; deleted, it says whom it waits for, and goes."""
+        mesh, key = self.mesh()
+        provider = Key(IDENTITY_PROVIDER, "shop", "idp")
+        assert mesh.cluster.objects[provider]["metadata"]["finalizers"] == ["aegisproxy.io/identities"]
+        mesh.cluster.remove(provider)
+        mesh.settle()
+        assert mesh.cluster.condition(provider, "Ready") == ("False", "InUse")
+        told = mesh.cluster.status(provider)["conditions"][0]["message"]
+        assert "to be deleted since 2030-01-01T00:00:00Z, it waits for 1 Identities" in told
+        assert "(cart)" in told
+        assert mesh.cluster.condition(key, "Ready") == ("False", "ProviderDeleting")
+        late = mesh.identity("late")
+        mesh.settle()
+        assert mesh.cluster.condition(late, "Ready") == ("False", "ProviderDeleting")
+        assert "finalizers" not in mesh.cluster.objects[late]["metadata"]
+        mesh.cluster.remove(key)
+        assert mesh.tell(key) is None
+        assert key not in mesh.cluster.objects
+        assert provider not in mesh.cluster.objects
+        assert mesh.plugin.objects == {}
+
+    @pytest.mark.parametrize("kind", ["IdentityProvider", "ClusterIdentityProvider"])
+    @pytest.mark.parametrize("by_tick", [False, True])
+    def test_r03_namespace_goes_whatever_goes_first(self, kind: str, by_tick: bool) -> None:
+        """R03: all of a namespace is deleted at once, the provider first; nothing is left there or at the provider."""
+        mesh = Mesh(makes_objects=True)
+        provider = mesh.provider() if kind == "IdentityProvider" else mesh.cluster_provider("idp", namespaceSelector={})
+        keys = [mesh.identity(name) for name in ("cart", "orders")]
+        mesh.settle()
+        assert sorted(mesh.plugin.objects) == ["shop-cart", "shop-orders"]
+        mesh.cluster.hints.clear()
+        space = mesh.cluster.objects[Key(NAMESPACE, "", "shop")]
+        space["metadata"]["deletionTimestamp"] = "2030-01-01T00:00:00Z"
+        for resource in (IDENTITY_PROVIDER, CLUSTER_IDENTITY_PROVIDER, SERVICE_ACCOUNT, IDENTITY):
+            for key in [key for key in mesh.cluster.objects if key.resource == resource]:
+                mesh.cluster.remove(key)
+        if by_tick:
+            mesh.cluster.hints.clear()
+            mesh.tick()
+        mesh.settle()
+        assert not [key for key in mesh.cluster.objects if key.namespace == "shop" and key.resource.kind != "Event"]
+        assert provider not in mesh.cluster.objects
+        assert keys
+        assert mesh.plugin.objects == {}
+
+    def test_r03_provider_that_is_deleted_at_the_same_moment_gets_nothing_made(self) -> None:
+        """R03: between our look at the provider and our mark it goes: the mark goes again, and nothing was made."""
+        mesh = Mesh(makes_objects=True)
+        provider = mesh.provider()
+        mesh.settle()
+        key = mesh.identity()
+
+        def delete(method: str, about: Key) -> None:
+            if method == "merge_metadata" and about == key and provider in mesh.cluster.objects:
+                del mesh.cluster.objects[provider]
+
+        mesh.cluster.before = delete
+        assert mesh.tell(key) is None
+        assert provider not in mesh.cluster.objects
+        assert mesh.plugin.objects == {}
+        assert "provision" not in mesh.plugin.calls
+        assert mesh.cluster.objects[key]["metadata"]["finalizers"] == []
+        assert mesh.cluster.condition(key, "Ready") == ("False", "ProviderNotFound")
+
+    def test_provider_whose_guard_was_taken_is_waited_for(self) -> None:
         """Without its provider's settings nobody can clean up: the Identity says which provider must come back."""
         mesh, key = self.mesh()
-        mesh.cluster.remove(Key(mesh.provider("other").resource, "shop", "idp"))
+        provider = mesh.cluster.put(IDENTITY_PROVIDER, "idp", "shop", finalizers=[])
+        mesh.cluster.remove(provider)
         mesh.cluster.remove(key)
         mesh.settle()
         assert mesh.cluster.condition(key, "Ready") == ("False", "WaitingForProvider")
@@ -364,30 +435,75 @@ class TestProvisioning:
         mesh.settle()
         assert key not in mesh.cluster.objects
 
-    def test_switched_provider_cleans_up_at_the_old_one_first(self) -> None:
-        """An Identity that moves leaves nothing behind, and is made at its new provider."""
+    def test_provider_that_keeps_nothing_has_no_guard(self) -> None:
+        """Where nothing is made, nothing stands in the way of a deletion."""
+        mesh = Mesh()
+        key = mesh.provider()
+        mesh.identity()
+        mesh.settle()
+        assert "finalizers" not in mesh.cluster.objects[key]["metadata"]
+        mesh.cluster.put(IDENTITY_PROVIDER, "idp", "shop", finalizers=["of.others/x"])
+        mesh.cluster.remove(key)
+        mesh.settle()
+        assert mesh.cluster.objects[key]["metadata"]["finalizers"] == ["of.others/x"]
+        assert mesh.cluster.condition(key, "Ready") == ("True", "Ready")
+
+    def test_identity_that_moves_is_made_before_it_is_removed(self) -> None:
+        """At each moment the identity is at one provider at least; in the end it is at the new one only."""
         mesh, key = self.mesh()
         mesh.provider("other")
         mesh.settle()
         mesh.plugin.calls.clear()
         mesh.identity(provider="other")
         mesh.settle()
-        assert mesh.plugin.calls == ["deprovision", "provision"]
+        assert mesh.plugin.calls == ["provision", "deprovision"]
         annotations = mesh.cluster.objects[key]["metadata"]["annotations"]
         assert annotations == {"aegisproxy.io/provisioned-by": "IdentityProvider/other"}
         assert mesh.cluster.condition(key, "Ready") == ("True", "Ready")
+        assert mesh.cluster.status(key)["providerUid"] == uid_of(mesh, "other")
 
-    def test_switch_waits_for_an_old_provider_that_is_down(self) -> None:
-        """While the old provider cannot be asked, the Identity stays there and says why."""
+    def test_identity_that_moved_is_ready_while_its_old_provider_is_down(self) -> None:
+        """The new provider serves; what is left at the old one is told, and removed when it answers again."""
+        mesh, key = self.mesh()
+        old = mesh.plugin
+        mesh.provider("other")
+        mesh.settle()
+        old.removal_failure = Unavailable("down")
+        mesh.identity(provider="other")
+        assert mesh.tell(key) is not None
+        assert mesh.cluster.condition(key, "Ready") == ("True", "Ready")
+        assert mesh.cluster.condition(key, "Provisioned") == ("True", "WaitingForProvider")
+        assert "waits for IdentityProvider/idp to remove" in str(mesh.cluster.status(key))
+        assert mesh.cluster.status(key)["providerUid"] == uid_of(mesh, "other")
+        old.removal_failure = None
+        mesh.settle()
+        assert mesh.tell(key) is None
+        assert mesh.cluster.condition(key, "Provisioned") == ("True", "Provisioned")
+        assert mesh.cluster.status(key)["providerUid"] == uid_of(mesh, "other")
+
+    @pytest.mark.parametrize("calls", range(12))
+    def test_r02_move_that_breaks_off_anywhere_is_finished_by_the_next_run(self, calls: int) -> None:
+        """R02: after each call in turn the function stops; the next run ends where an undisturbed one would."""
         mesh, key = self.mesh()
         mesh.provider("other")
         mesh.settle()
-        mesh.plugin.failure = Unavailable("down")
         mesh.identity(provider="other")
+        left = [calls]
+
+        def stop(method: str, _: Key) -> None:
+            left[0] -= 1
+            if left[0] < 0:
+                raise TryAgain("stopped")
+
+        mesh.cluster.before = stop
+        mesh.tell(key)
+        mesh.cluster.before = lambda *_: None
+        mesh.tick()
         mesh.settle()
-        assert mesh.cluster.condition(key, "Ready") == ("False", "WaitingForProvider")
-        assert mesh.cluster.condition(key, "Provisioned") == ("Unknown", "WaitingForProvider")
-        assert "before it uses its new provider, it waits for IdentityProvider/idp" in str(mesh.cluster.status(key))
+        annotations = mesh.cluster.objects[key]["metadata"]["annotations"]
+        assert annotations == {"aegisproxy.io/provisioned-by": "IdentityProvider/other"}
+        assert mesh.cluster.condition(key, "Ready") == ("True", "Ready")
+        assert mesh.cluster.status(key)["providerUid"] == uid_of(mesh, "other")
 
     def test_r05_drift_at_the_provider_is_repaired_by_the_tick(self) -> None:
         """R05: what somebody removed at the provider is made again at the next tick."""
@@ -582,6 +698,14 @@ class TestRights:
         key = mesh.cluster.put(ROLE_BINDING, "aegis-proxy-cart", "shop", roleRef=admin)
         mesh.tick()
         assert mesh.cluster.objects[key]["roleRef"]["name"] == "aegis-proxy-cart"
+
+    def test_namespace_that_is_being_deleted_gets_no_rights(self) -> None:
+        """Kubernetes would refuse to make them, and takes what there is along."""
+        mesh = Mesh()
+        mesh.account("cart")
+        mesh.cluster.objects[Key(NAMESPACE, "", "shop")]["metadata"]["deletionTimestamp"] = "2030-01-01T00:00:00Z"
+        assert mesh.tell(mesh.pod(policies=["p"])) is None
+        assert not names(mesh, ROLE)
 
     def test_namespace_that_is_gone_needs_nothing(self) -> None:
         """An event about a pod of a removed namespace is done with."""
@@ -878,6 +1002,7 @@ class TestPrincipals:
             if (method, key) == ("get", WIDE):
                 left[0] -= 1
                 if left[0] < 0 and WIDE in mesh.cluster.objects:
+                    mesh.cluster.objects[WIDE]["metadata"]["finalizers"] = []
                     mesh.cluster.remove(WIDE)
 
         mesh.cluster.before = gone

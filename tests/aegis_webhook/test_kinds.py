@@ -90,7 +90,7 @@ def with_provider(**spec: Any) -> DocumentCluster:
 @pytest.mark.parametrize(
     ("provider", "text"),
     [
-        ({**PROVIDER, "audiencePerDestination": True}, "with audiencePerDestination, Kubernetes must know"),
+        ({**PROVIDER, "audiencePerDestination": True}, "with audiencePerDestination, this provider must know"),
         ({**PROVIDER, "audience": ""}, "the provider local cannot be read: spec.audience"),
     ],
 )

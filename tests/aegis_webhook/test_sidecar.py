@@ -6,12 +6,15 @@ import re
 
 import pytest
 
+from aegis_api.metadata import Metadata
+from aegis_api.provider import IdentityProvider, ProviderSpec
 from aegis_idp.values import PodNeeds, ProjectedToken, SecretKey
 from aegis_proxy.settings import add_flags, read_settings
 from aegis_webhook.decision import Object, Refused
+from aegis_webhook.grants import Grant
 from aegis_webhook.options import Options
 from aegis_webhook.settings import Egress, Ingress, PodSettings
-from aegis_webhook.sidecar import init_container, volumes
+from aegis_webhook.sidecar import init_container, proxy_container, volumes
 from support.admission import Case, cases
 
 OPTIONS = Options("image")
@@ -94,3 +97,15 @@ def test_the_proxy_understands_what_it_is_told(case: Case) -> None:
     assert (settings.egress_listen is not None) == (annotations.get("aegisproxy.io/egress") == "true")
     assert settings.redirect.value == annotations.get("aegisproxy.io/redirect", "iptables")
     assert set(settings.probes) == set(json.loads(told.get("AEGIS_PROBES", "{}")))
+
+
+def test_traces_of_the_whole_mesh() -> None:
+    """What the webhook was told for all proxies, the proxy reads."""
+    options = Options("image", "http://collector.tracing.svc:4318/v1/traces", "0.25")
+    grant = Grant(None, IdentityProvider(Metadata("corp", "shop"), ProviderSpec("oidc", "aegis")))
+    proxy = proxy_container(PodSettings(Ingress((80,)), None, "orders"), grant, {}, options)
+    environment = {entry["name"]: entry.get("value", "shop") for entry in proxy["env"]}
+    parser = argparse.ArgumentParser()
+    add_flags(parser)
+    settings = read_settings(parser.parse_args([]), {**environment, "AEGIS_RESOURCES": "mesh.yaml"})
+    assert (settings.trace_endpoint, settings.trace_ratio) == (options.trace_endpoint, 0.25)

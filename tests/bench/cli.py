@@ -2,7 +2,6 @@
 
 import argparse
 import os
-import shutil
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -15,10 +14,11 @@ from bench import origins
 from bench.load import ClosedLoop
 from bench.machine import Cores, describe, share_out
 from bench.measure import Bench
-from bench.peers import first_line
+from bench.peers import first_line, which
 from bench.processes import BenchError
 from bench.report import Verdict, disturbance, table, verdicts
 from bench.summary import Rounds
+from bench.unary import Unary
 from bench.workloads import WORKLOADS, Workload
 
 MET, MISSED, NOTHING_SAID = 0, 1, 2
@@ -65,27 +65,32 @@ def read_arguments(arguments: Sequence[str]) -> argparse.Namespace:
 def quicker(workload: Workload) -> Workload:
     load = workload.load
     return (
-        evolve(workload, load=evolve(load, seconds=-(-load.seconds // 4))) if isinstance(load, ClosedLoop) else workload
+        evolve(workload, load=evolve(load, seconds=-(-load.seconds // 4)))
+        if isinstance(load, ClosedLoop | Unary)
+        else workload
     )
 
 
 def _demand_programs(workloads: Sequence[Workload]) -> None:
     wanted = {each.peer.install: each.peer for workload in workloads for each in workload.contenders}
     missing = [f"{peer.name}: {how}" for how, peer in wanted.items() if peer.program is None]
-    if shutil.which("wrk") is None:
-        missing.append("wrk: apt-get install wrk")
+    tools = {"wrk": "wrk"}
+    if any(isinstance(each.load, Unary) for each in workloads):
+        tools |= {"h2load": "nghttp2-client", "nghttpd": "nghttp2-server"}
+    missing += [f"{tool}: apt-get install {package}" for tool, package in tools.items() if which(tool) is None]
     if missing:
         raise BenchError("not installed (Debian's and uv's names): " + "; ".join(missing))
 
 
-def _wrk_version() -> str:
-    return first_line(Path(shutil.which("wrk") or "wrk"), "-v").partition(" [")[0]
+def _generators() -> str:
+    wrk = first_line(which("wrk"), "-v").partition(" [")[0]
+    return f"{wrk}, h2load of {first_line(which('h2load'), '--version').removeprefix('h2load ')}"
 
 
 def _measure_all(workloads: Sequence[Workload], rounds: int, cores: Cores) -> list[Verdict]:
     judged = []
     print(f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC. {describe()}; {cores}.")
-    print(f"Load generator: {_wrk_version()}. Medians of {rounds} rounds.")
+    print(f"Load generators: {_generators()}. Medians of {rounds} rounds.")
     # What is started from here inherits it, wrk among them.
     os.sched_setaffinity(0, cores.load)
     for workload in workloads:
@@ -105,8 +110,8 @@ def _measure(workload: Workload, rounds: int, cores: Cores) -> Rounds:
     measured = []
     with tempfile.TemporaryDirectory(prefix="aegis-bench-") as name:
         folder = Path(name)
-        with origins.running(workload.load, folder, cores.load) as origin:
-            bench = Bench(folder, cores, origin)
+        with origins.running(workload.load, folder, cores.load) as found:
+            bench = Bench(folder, cores, found)
             for contender in workload.contenders:
                 _progress(f"{workload.name}: does {contender.name} check?")
                 bench.check(contender)

@@ -10,6 +10,16 @@ _MOST = 100_000
 
 Config = dict[str, Any]
 
+_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+_H2C: Config = {
+    "typed_extension_protocol_options": {
+        _OPTIONS: {
+            "@type": f"type.googleapis.com/{_OPTIONS}",
+            "explicit_http_config": {"http2_protocol_options": {}},
+        }
+    }
+}
+
 
 def bootstrap(mesh: Mesh, port: int, origin: int, cached_tokens: int = 0) -> Config:
     """A static bootstrap. What costs and is not asked for (request ids, access logs) is off."""
@@ -30,7 +40,7 @@ def bootstrap(mesh: Mesh, port: int, origin: int, cached_tokens: int = 0) -> Con
     return {
         "static_resources": {
             "listeners": [{"name": "mesh", "address": _address(port), "filter_chains": [chain]}],
-            "clusters": [_app(origin)],
+            "clusters": [_app(origin, h2c=mesh.h2c)],
         }
     }
 
@@ -44,7 +54,7 @@ def _to_app() -> Config:
     return {"name": "app", "domains": ["*"], "routes": [route]}
 
 
-def _app(origin: int) -> Config:
+def _app(origin: int, *, h2c: bool) -> Config:
     endpoint = {"lb_endpoints": [{"endpoint": {"address": _address(origin)}}]}
     limits = dict.fromkeys(("max_connections", "max_pending_requests", "max_requests"), _MOST)
     return {
@@ -53,6 +63,7 @@ def _app(origin: int) -> Config:
         "connect_timeout": "5s",
         "circuit_breakers": {"thresholds": [limits]},
         "load_assignment": {"cluster_name": "app", "endpoints": [endpoint]},
+        **(_H2C if h2c else {}),
     }
 
 

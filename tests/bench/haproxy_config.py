@@ -42,12 +42,16 @@ frontend mesh
   http-request deny deny_status 403
   default_backend app
 backend app
-  server app 127.0.0.1:{origin}
+{"  http-reuse always" if mesh.h2c else ""}
+  server app 127.0.0.1:{origin}{" proto h2" if mesh.h2c else ""}
 """
 
 
 def origin(port: int, body: str) -> str:
-    """Answers every request with the file `body`, and one that ends in /seen with what it was told of the caller."""
+    """Answers every request, by HTTP/1.1 or HTTP/2, with the file `body`.
+
+    One that ends in /seen is told what came of the caller.
+    """
     told = '"%[req.hdr(x-aegis-identity)] %[req.hdr(authorization)]"'
     return f"""{_HEAD}\
 frontend origin

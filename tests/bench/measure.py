@@ -7,6 +7,7 @@ from attrs import frozen
 from bench.load import Load, Target
 from bench.machine import Cores, CpuTime
 from bench.mesh import Mesh, ask, trials
+from bench.origins import Origins
 from bench.peers import Peer
 from bench.processes import BenchError, Process
 
@@ -46,14 +47,14 @@ class Sample:
 
 @frozen
 class Bench:
-    """Where measurements are made: a folder for their files, the cores, the origin's port."""
+    """Where measurements are made: a folder for their files, the cores, and the apps behind the contenders."""
 
     folder: Path
     cores: Cores
-    origin: int
+    origins: Origins
 
     def measure(self, contender: Contender, load: Load) -> Sample:
-        launch = contender.peer.prepare(self.folder, contender.mesh, self.origin)
+        launch = contender.peer.prepare(self.folder, contender.mesh, self.origins.loaded)
         target = Target(launch.port, contender.mesh, self.folder)
         with Process(launch.command, self._log(contender), self.cores.proxy) as process:
             start = process.wait_until(launch.is_ready)
@@ -69,7 +70,7 @@ class Bench:
     def check(self, contender: Contender) -> None:
         """Raises BenchError unless the contender enforces the mesh: what does not check has no price."""
         mesh = contender.mesh
-        launch = contender.peer.prepare(self.folder, mesh, self.origin)
+        launch = contender.peer.prepare(self.folder, mesh, self.origins.telling)
         with Process(launch.command, self._log(contender), self.cores.proxy) as process:
             process.wait_until(launch.is_ready)
             for trial in trials(mesh):

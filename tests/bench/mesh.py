@@ -16,7 +16,8 @@ LIFETIME = 3600
 
 @frozen
 class Mesh:
-    """`rules` rules, each for its own path; one caller; one issuer, who signs with `algorithm`.
+    """`rules` rules, each for its own path; one caller; one issuer, who signs with `algorithm`. `h2c`: the app speaks
+    HTTP/2 without TLS.
 
     The request that is measured matches the rule in the middle.
     """
@@ -26,6 +27,7 @@ class Mesh:
     issuer: str = ISSUER
     audience: str = AUDIENCE
     subject: str = SUBJECT
+    h2c: bool = False
     key: SigningKey = field(init=False)
 
     @key.default

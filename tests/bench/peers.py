@@ -51,7 +51,8 @@ class Peer(Protocol):
         """Writes the configuration into `folder`. `origin` is the port of the app behind it."""
 
 
-def _which(name: str) -> Path | None:
+def which(name: str) -> Path | None:
+    """Where a program is, None if it is not installed."""
     # Debian keeps haproxy where only root's PATH looks.
     found = shutil.which(name) or shutil.which(name, path="/usr/sbin:/usr/local/sbin")
     return Path(found) if found else None
@@ -95,7 +96,7 @@ class Aegis:
             *(self.program or "aegis-proxy", "run", "--resources", resources, "--namespace", NAMESPACE),
             *("--provider", "corp", "--policy", ",".join(policies), "--ingress-upstream", f"127.0.0.1:{origin}"),
             *("--ingress-listen", f"127.0.0.1:{port}", "--egress-listen", "127.0.0.1:0"),
-            *("--admin-listen", f"127.0.0.1:{admin}"),
+            *("--admin-listen", f"127.0.0.1:{admin}", "--ingress-protocol", "h2c" if mesh.h2c else "auto"),
         )
         return Launch(command, port, (admin, "/ready", None))
 
@@ -121,7 +122,7 @@ class HAProxy:
 
     @property
     def program(self) -> Path | None:
-        return _which("haproxy")
+        return which("haproxy")
 
     def version(self) -> str:
         return first_line(self.program, "-v").partition(" - ")[0].replace(" version", "")

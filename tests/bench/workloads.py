@@ -10,6 +10,7 @@ from bench.measure import Contender, Sample
 from bench.mesh import Mesh
 from bench.peers import Aegis, Envoy, HAProxy
 from bench.summary import Rounds, ratio, typical
+from bench.unary import Unary
 
 OURS = "Aegis"
 CACHED = Envoy("Envoy, JWT cache", cached_tokens=1000)
@@ -119,6 +120,13 @@ WORKLOADS = (
         "authorised GET, 1 KiB, 1,000 connections, one RS256 token, 10 rules",
         ClosedLoop(connections=1000, seconds=9),
         _all(Mesh(), HAProxy(), Envoy()),
+    ),
+    Workload(
+        "grpc",
+        "unary gRPC over HTTP/2 without TLS, 1 KiB answers, 4 connections of 8 streams, one RS256 token, 10 rules",
+        Unary(),
+        _all(Mesh(h2c=True), HAProxy(), Envoy(), CACHED),
+        (Bar(CpuBeside("Envoy"), 2.0),),
     ),
     Workload("down", "1 GiB down, one connection", LongBody("down"), _all(Mesh(), HAProxy(), Envoy())),
     Workload("up", "1 GiB up, one connection", LongBody("up"), _all(Mesh(), HAProxy(), Envoy())),

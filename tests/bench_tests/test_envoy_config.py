@@ -43,3 +43,10 @@ def test_the_cache_is_off_unless_asked_for() -> None:
     """As it is in Envoy itself."""
     assert "jwt_cache_config" not in _filters()["jwt_authn"]["providers"]["corp"]
     assert _filters(7)["jwt_authn"]["providers"]["corp"]["jwt_cache_config"] == {"jwt_cache_size": 7}
+
+
+def test_the_app_gets_the_http_that_it_speaks() -> None:
+    """HTTP/2 with prior knowledge, or HTTP/1.1."""
+    for h2c in (True, False):
+        (cluster,) = envoy_config.bootstrap(Mesh(h2c=h2c), 1001, 1002)["static_resources"]["clusters"]
+        assert ("http2_protocol_options" in json.dumps(cluster)) is h2c

@@ -45,3 +45,10 @@ def test_the_origin_answers_by_itself() -> None:
     assert "bind 127.0.0.1:1003" in text
     assert 'file "/some/body"' in text
     assert "backend" not in text
+
+
+def test_the_app_gets_the_http_that_it_speaks() -> None:
+    """HTTP/2 with prior knowledge, or HTTP/1.1."""
+    for h2c in (True, False):
+        lines = haproxy_config.proxy(Mesh(h2c=h2c), "/some/key.pem", 1001, 1002).splitlines()
+        assert lines[-1].endswith(" proto h2") is h2c

@@ -8,9 +8,13 @@ from collections.abc import Iterator
 
 import pytest
 
+from servers import packages
 from servers.build import TOOL_SETS, programs
 from servers.control_plane import ControlPlane, control_plane
 from support.embedded_api import EmbeddedApi, embedded_api
+from support.secret_search import outputs_hold_no_token
+
+__all__ = ["outputs_hold_no_token"]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -33,6 +37,8 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         terminal = session.config.pluginmanager.get_plugin("terminalreporter")
         assert isinstance(terminal, pytest.TerminalReporter)
         programs(*(name for tools in TOOL_SETS for name in tools.packages), report=terminal.write_line)
+        packages.keycloak(terminal.write_line)
+        packages.oidc_provider(terminal.write_line)
 
 
 @pytest.fixture(scope="session")

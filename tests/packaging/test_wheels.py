@@ -16,6 +16,8 @@ ROOT = Path(__file__).parents[2]
 NOT_IN_THE_SIDECAR = re.compile(
     r"kubernetes|boto.*|hvac|azure-.*|msal|google-.*|flask|functions-framework|requests|pytest"
 )
+# Files and folders that need an extra of their dist.
+OF_EXTRAS = {"conformance", "tracing.py"}
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -112,8 +114,8 @@ def _modules(dist: str) -> list[str]:
     """Every module of the dist that needs none of its extras and is no command."""
     package = dist.replace("-", "_")
     (source,) = (path.parent for path in ROOT.glob(f"**/src/{package}/__init__.py"))
-    extras = source / "conformance"
-    files = [file for file in source.rglob("*.py") if not file.is_relative_to(extras) and file.stem != "__main__"]
+    left_out = {*OF_EXTRAS, "__main__.py"}
+    files = [file for file in source.rglob("*.py") if not left_out & set(file.relative_to(source).parts)]
     names = [".".join(file.relative_to(source.parent).with_suffix("").parts) for file in files]
     return sorted(name.removesuffix(".__init__") for name in names)
 

@@ -66,6 +66,8 @@ TOOL_SETS = (
         "eventing",
         {name: f"knative.dev/eventing/cmd/{name}" for name in ("apiserver_receive_adapter", "mtping")},
     ),
+    # Its `main` is a file of the tool set itself: the module's own has further files that only `-mod=mod` builds.
+    ToolSet("vault", {"vault": "."}),
 )
 
 
@@ -161,7 +163,7 @@ def _program(tools: ToolSet, name: str, report: Report) -> Path:
         return built
     go = _go(go_mod)
     built.parent.mkdir(parents=True, exist_ok=True)
-    with _only_build_of(cache, name, report):
+    with only_build_of(cache, name, report):
         if not built.exists():
             _build(go, tools, name, flags, built, report)
     return built
@@ -176,7 +178,7 @@ def _build(go: str, tools: ToolSet, name: str, flags: str, target: Path, report:
             command, cwd=tools.folder, env=_go_environment(), stdout=output, stderr=subprocess.STDOUT
         )
         try:
-            _wait(lambda: build.poll() is not None, f"building {name}", report)
+            wait_for(lambda: build.poll() is not None, f"building {name}", report)
         finally:
             if build.poll() is None:
                 build.terminate()
@@ -188,7 +190,7 @@ def _build(go: str, tools: ToolSet, name: str, flags: str, target: Path, report:
     unfinished.replace(target)
 
 
-def _wait(finished: Callable[[], bool], what: str, report: Report) -> None:
+def wait_for(finished: Callable[[], bool], what: str, report: Report) -> None:
     started = reported = time.monotonic()
     while not finished():
         time.sleep(POLL_SECONDS)
@@ -198,7 +200,7 @@ def _wait(finished: Callable[[], bool], what: str, report: Report) -> None:
 
 
 @contextmanager
-def _only_build_of(cache: Path, name: str, report: Report) -> Iterator[None]:
+def only_build_of(cache: Path, name: str, report: Report) -> Iterator[None]:
     with (cache / ".lock").open("w") as lock:
 
         def locked() -> bool:
@@ -208,7 +210,7 @@ def _only_build_of(cache: Path, name: str, report: Report) -> Iterator[None]:
                 return False
             return True
 
-        _wait(locked, f"waiting for another build before {name}", report)
+        wait_for(locked, f"waiting for another build before {name}", report)
         yield
 
 

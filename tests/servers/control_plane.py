@@ -72,6 +72,15 @@ class ControlPlane(ApiServer):
         # Graceful shutdown waits for open watches, and the controller manager never closes its own.
         self._api_server.stop(seconds=1.0)
 
+    def rotate_signing_key(self, *, overlap: bool = True) -> None:
+        """Sign ServiceAccount tokens with a new key, after a restart; without `overlap`, tokens of former keys end."""
+        public = self._folder / "service-accounts.pub"
+        former = public.read_bytes() if overlap else b""
+        self.stop_api_server()
+        write_signing_key(self.signing_key, public)
+        public.write_bytes(public.read_bytes() + former)
+        self.start_api_server()
+
     def expire_resource_versions(self) -> None:
         """Make every resourceVersion seen so far too old: a watch from one of them gets 410 Expired.
 

@@ -35,7 +35,7 @@ def install(cluster: ControlPlane) -> None:
     """Apply the CRDs, the namespace, the ServiceAccounts and their rights, and wait until these are in force."""
     for file in sorted((ROOT / "crds").glob("*.yaml")):
         cluster.install_crd(yaml.safe_load(file.read_text()))
-    for document in deployed("Namespace", "ServiceAccount", "ClusterRole", "ClusterRoleBinding"):
+    for document in deployed("Namespace", "ServiceAccount", "ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding"):
         metadata = document["metadata"]
         plural = f"{document['kind'].lower()}s"
         path = path_of(document["apiVersion"], plural, metadata["name"], metadata.get("namespace"))

@@ -63,6 +63,13 @@ class ServerProcess:
                 preexec_fn=_die_with_parent if sys.platform == "linux" else None,
             )
 
+    @property
+    def pid(self) -> int:
+        """The process id. Raises ServerError when it is not running."""
+        if self._process is None:
+            raise ServerError(f"{self.name} is not running")
+        return self._process.pid
+
     def wait_until(self, ready: Callable[[], bool], seconds: float) -> None:
         """Wait for `ready`. Raises ServerError when the program ends before, or when it takes longer than `seconds`."""
         deadline = time.monotonic() + seconds

@@ -12,6 +12,7 @@ from servers.control_plane import ControlPlane
 from servers.processes import ServerProcess
 from support.kube_client import Object
 from support.raw_client import Answer, RawClient
+from support.secret_search import search
 from support.waiting import eventually
 
 LISTENING_SECONDS = 30.0
@@ -55,6 +56,7 @@ class Sidecar:
 
     def __exit__(self, *_: object) -> None:
         self.process.stop()
+        search(f"the proxy {self.process.log.stem}", self.process.log.read_text(errors="replace"))
 
     def events(self, name: str) -> list[dict[str, Any]]:
         """What the proxy logged under that name, oldest first."""

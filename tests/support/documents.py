@@ -71,5 +71,5 @@ def page(name: str) -> Page:
 
 def pages() -> list[Page]:
     """Every document of the project for people."""
-    found = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]
+    found = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
     return [Page(path, path.read_text("utf-8")) for path in sorted(found)]

@@ -16,7 +16,8 @@ from aegis_proxy.settings import UpstreamProtocol
 from aegis_proxy.shell.exchange import Route
 from aegis_proxy.shell.metrics import Metrics
 from aegis_proxy.shell.records import Records
-from aegis_proxy.shell.server import Connected, Deadlines, Server, ServerConnection
+from aegis_proxy.shell.server import Connected, Deadlines, Server
+from aegis_proxy.shell.server_connection import ServerConnection
 from aegis_proxy.shell.upstream import Address, UpstreamConnection, UpstreamPool
 from support.proxy_log import ReadableLog
 
@@ -182,6 +183,7 @@ class HttpInMemory:
 
     def connect(self) -> tuple[ServerConnection, MemoryTransport]:
         connection = self.server.buildProtocol(None)
+        assert connection is not None
         transport = MemoryTransport(connection, self.clock)
         connection.makeConnection(transport)  # type: ignore[no-untyped-call]  # Twisted types only its interfaces
         return connection, transport

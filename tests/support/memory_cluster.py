@@ -150,7 +150,7 @@ class MemoryCluster:
                 raise Conflict(f"{key} is gone")
             self._expect(there, metadata.get("resourceVersion"))
             changed = {**there["metadata"], "finalizers": list(metadata["finalizers"])}
-            annotations = {**changed.get("annotations", {}), **metadata["annotations"]}
+            annotations = {**changed.get("annotations", {}), **metadata.get("annotations", {})}
             changed["annotations"] = {name: value for name, value in annotations.items() if value is not None}
             written = self._store("merge_metadata", key, {**there, "metadata": changed})
             if changed.get("deletionTimestamp") and not changed["finalizers"]:

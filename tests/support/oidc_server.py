@@ -1,7 +1,8 @@
 """An OpenID Connect server that checks what a real one checks: clients, assertions, audiences, keys.
 
 Discovery, key set with rotation, and a token endpoint for client_credentials (RFC 6749 section 4.4) with a secret or a
-client assertion (RFC 7523 section 2.2), and for JWT bearer grants (section 2.1). It runs in a thread, on loopback.
+client assertion (RFC 7523 section 2.2), for JWT bearer grants (section 2.1) and for token exchange (RFC 8693). It runs
+in a thread, on loopback.
 """
 
 import base64
@@ -20,6 +21,8 @@ from aegis_idp.conformance.signing import KeyRing
 
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 BEARER_GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+EXCHANGE_GRANT = "urn:ietf:params:oauth:grant-type:token-exchange"
+JWT_TYPE = "urn:ietf:params:oauth:token-type:jwt"
 
 
 @frozen
@@ -136,8 +139,16 @@ class OidcServer:
                 scopes = client.scopes
             case grant if grant == BEARER_GRANT:
                 subject, extra, scopes = self._assertion(form.get("assertion", ""), "invalid_grant"), {}, frozenset()
+            case grant if grant == EXCHANGE_GRANT:
+                if form.get("subject_token_type") != JWT_TYPE:
+                    raise OAuthError("invalid_request", f"the subject_token_type is not {JWT_TYPE}")
+                subject, extra, scopes = (
+                    self._assertion(form.get("subject_token", ""), "invalid_grant"),
+                    {},
+                    frozenset(),
+                )
             case _:
-                raise OAuthError("unsupported_grant_type", "client_credentials or jwt-bearer")
+                raise OAuthError("unsupported_grant_type", "client_credentials, jwt-bearer or token-exchange")
         wanted = set(form.get("scope", "").split())
         if not wanted <= scopes:
             raise OAuthError("invalid_scope", f"not allowed: {' '.join(sorted(wanted - scopes))}")

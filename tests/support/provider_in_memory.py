@@ -41,6 +41,8 @@ class ProviderInMemory:
         """Whether its tokens hold no more than an id of its own."""
         self.failure: Exception | None = None
         """Raised by each question that asks the provider."""
+        self.removal_failure: Exception | None = None
+        """Raised by deprovision alone."""
         self.unsuitable: Exception | None = None
         """Raised by pod_needs."""
 
@@ -77,6 +79,8 @@ class ProviderInMemory:
 
     async def deprovision(self, settings: Settings, request: ProvisionRequest, http: Http) -> None:
         self._asked("deprovision")
+        if self.removal_failure:
+            raise self.removal_failure
         name, owner = self._of(request)
         if self.objects.get(name, owner) != owner:
             raise ForeignObject(f"the role {name} is another cluster's or Identity's")

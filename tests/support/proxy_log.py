@@ -9,6 +9,7 @@ from twisted.internet.task import Clock
 
 from aegis_proxy.settings import LogLevel
 from aegis_proxy.shell.logs import Log
+from support.secret_search import search
 
 
 class ReadableLog:
@@ -26,4 +27,5 @@ class ReadableLog:
         return [json.loads(line) for line in self.text().splitlines()]
 
     def close(self) -> None:
+        search("a log", self.text())
         self._file.close()

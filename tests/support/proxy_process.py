@@ -15,6 +15,7 @@ import yaml
 
 from aegis_api.resources import API_VERSION
 from support.raw_client import Answer, RawClient
+from support.secret_search import leaks, search
 from support.tokens import AUDIENCE, ISSUER, SigningKey, claims, mint, signing_key
 from support.waiting import eventually
 
@@ -56,23 +57,25 @@ def signed(key: SigningKey, **changes: object) -> bytes:
 class ProxyProcess:
     """`with ProxyProcess(folder, resources, flags) as proxy:` runs it until ready.
 
-    `folder` gets the file of resources, `python` is the interpreter that has it. `events` is the log so far, oldest
-    first.
+    `folder` gets the file of resources (None: there is none), `python` is the interpreter that has it. `events` is the
+    log so far, oldest first.
     """
 
     def __init__(
         self,
         folder: Path,
-        resources: Sequence[Resource],
+        resources: Sequence[Resource] | None,
         *flags: str,
         wait: bool = True,
         python: str = sys.executable,
         environment: Mapping[str, str] = {},
     ) -> None:
         self.resources = folder / "mesh.yaml"
-        self.apply(*resources)
         self._python = python
         self._flags = flags
+        if resources is not None:
+            self.apply(*resources)
+            self._flags = (f"--resources={self.resources}", *flags)
         self._wait = wait
         self._environment = environment
         self.lines: list[str] = []
@@ -88,16 +91,7 @@ class ProxyProcess:
         partial.replace(self.resources)
 
     def __enter__(self) -> Self:
-        command = [
-            self._python,
-            "-m",
-            "aegis_proxy",
-            "run",
-            "--resources",
-            str(self.resources),
-            "--namespace",
-            "shop",
-        ]
+        command = [self._python, "-m", "aegis_proxy", "run", "--namespace", "shop"]
         listen = [f"--{name}-listen=127.0.0.1:0" for name in ("ingress", "egress", "admin")]
         self._process = subprocess.Popen(
             [*command, *listen, *self._flags],
@@ -139,6 +133,7 @@ class ProxyProcess:
         for stream in (self.process.stdout, self.process.stderr):
             if stream is not None:
                 stream.close()
+        search(f"the proxy {self.resources.parent.name}", "".join(self.lines + self.errors))
         return code
 
     @property
@@ -191,12 +186,13 @@ class ProxyProcess:
         raise AssertionError("no VmRSS")
 
     def open_files(self) -> int:
-        return len(list(Path(f"/proc/{self.process.pid}/fd").iterdir()))
+        """As it counts them itself, for it keeps others from looking: the connection that asks is one of them."""
+        (line,) = [line for line in self.metrics().splitlines() if line.startswith("aegis_open_files ")]
+        return int(line.split()[1])
 
     def check_log(self) -> None:
         """O4: no defect, and no token."""
         text = "".join(self.lines + self.errors)
         bad = [line for line in text.splitlines() if '"level":"error"' in line or "Traceback" in line]
         assert bad == []
-        for secret in ("eyJ", "earer "):
-            assert secret not in text, text
+        assert leaks(text) == []

@@ -16,6 +16,7 @@ from aegis_idp.errors import ClaimRefused
 from aegis_idp.values import ASYMMETRIC_ALGORITHMS
 from aegis_proxy.core.keys import KeySet, read_key_set
 from aegis_proxy.core.snapshot import Audiences, Authority
+from support.secret_search import remember
 
 NOW = 1_790_000_000.0
 ISSUER = "https://issuer.example"
@@ -147,9 +148,10 @@ def sealed(
 ) -> bytes:
     """A token of two segments as they are, signed over exactly these bytes."""
     signed = header + b"." + payload
-    if isinstance(signature, bytes):
-        return signed + b"." + b64(signature)
-    return signed + b"." + b64((signature or (key or signing_key()).sign)(signed))
+    if not isinstance(signature, bytes):
+        signature = (signature or (key or signing_key()).sign)(signed)
+        remember(b64_text(signature))
+    return signed + b"." + b64(signature)
 
 
 def key_set(*keys: SigningKey) -> KeySet:

@@ -19,6 +19,7 @@ from aegis_api.names import is_label, is_subdomain
 from aegis_api.reading import shown
 from aegis_proxy.probes import Probe, read_probes
 
+MOST_CONNECTIONS = 8192
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 
 
@@ -93,6 +94,10 @@ class Settings:
     egress_silence: float = 0.2
     stream_grace: float = 5.0
     tunnel_idle: float = 3600.0
+    max_connections: int = MOST_CONNECTIONS
+    min_body_rate: float = 64.0
+    trace_endpoint: str = ""
+    trace_ratio: float = 1.0
 
 
 @frozen
@@ -177,6 +182,18 @@ def _seconds(text: str) -> float:
     return float(text)
 
 
+def _count(text: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,7}", text) or int(text) == 0:
+        raise ValueError("a number from 1 to 9999999")
+    return int(text)
+
+
+def _rate(text: str) -> float:
+    if not re.fullmatch(r"[0-9]{1,9}", text):
+        raise ValueError("a number of bytes per second, 0 for any")
+    return float(text)
+
+
 def _ports(text: str) -> tuple[int, ...]:
     if not re.fullmatch(r"(?:[0-9]{1,5}(?:,[0-9]{1,5})*)?", text):
         raise ValueError("ports with commas between them")
@@ -190,6 +207,18 @@ def _switch(text: str) -> bool:
     if text not in ("true", "false", ""):
         raise ValueError("true or false")
     return text == "true"
+
+
+def _endpoint(text: str) -> str:
+    if text and not re.fullmatch(r"https?://[A-Za-z0-9.\[\]:_-]+(?:/[!-~]*)?", text):
+        raise ValueError("the URL of an OpenTelemetry collector, like http://collector.tracing.svc:4318/v1/traces")
+    return text
+
+
+def _ratio(text: str) -> float:
+    if not re.fullmatch(r"0(?:\.[0-9]{1,9})?|1(?:\.0{1,9})?", text):
+        raise ValueError("a number from 0 to 1")
+    return float(text)
 
 
 def _one_of(choices: type[Enum]) -> Callable[[str], Enum]:
@@ -228,6 +257,8 @@ _FLAGS = (
     _Flag("probes", "JSON", "the app's httpGet probes that the admin port answers", read_probes),
     _Flag("log-level", "LEVEL", "debug, info (default), warning or error", _one_of(LogLevel)),
     _Flag("access-log", "", "write one line per request", _switch, switch=True),
+    _Flag("trace-endpoint", "URL", "where spans go, by OTLP over HTTP (default: none are made)", _endpoint),
+    _Flag("trace-ratio", "RATIO", "how many of the traces that begin here are sampled, 0 to 1 (default 1)", _ratio),
     _Flag("max-staleness", "SECONDS", "refuse all when the API server was silent that long (default 3600)", _seconds),
     _Flag(
         "egress-connect-ports",
@@ -243,6 +274,13 @@ _FLAGS = (
     ),
     _Flag("stream-grace", "SECONDS", "how long what is open goes on once it would be refused (default 5)", _seconds),
     _Flag("tunnel-idle", "SECONDS", "how long a tunnel may be silent (default 3600)", _seconds),
+    _Flag("max-connections", "NUMBER", "how many clients each listener holds at once (default 8192)", _count),
+    _Flag(
+        "min-body-rate",
+        "BYTES",
+        "fewest bytes per second of a request body that says its length (default 64; 0: any)",
+        _rate,
+    ),
     _Flag("drain-grace", "SECONDS", "how long open requests may go on at the end (default 20)", _seconds),
 )
 # An empty text means something of its own for these; for all others it means "not given".

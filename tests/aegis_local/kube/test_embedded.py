@@ -53,6 +53,22 @@ def test_start_and_stop(tmp_path: Path) -> None:
     assert stat.S_IMODE((tmp_path / "k" / "kubeconfig").stat().st_mode) == 0o600
 
 
+def test_a_kubeconfig_is_never_seen_half_written(tmp_path: Path) -> None:
+    """A new one takes the place of the old, which whoever has it open reads to its end."""
+    old = tmp_path / "kubeconfig"
+    old.write_text("old")
+
+    async def scene() -> None:
+        server = await EmbeddedKubernetes.start(reactor, tmp_path)
+        await server.stop()
+
+    with old.open() as reading:
+        on_reactor(scene())
+        assert reading.read() == "old"
+    assert yaml.safe_load(old.read_text())["current-context"] == "aegis"
+    assert {path.name for path in tmp_path.iterdir()} == {"kubeconfig", "ca.crt"}
+
+
 @pytest.fixture(scope="module")
 def process(tmp_path_factory: pytest.TempPathFactory) -> Any:
     with embedded_kubernetes(tmp_path_factory.mktemp("embedded")) as server:

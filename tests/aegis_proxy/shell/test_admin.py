@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 from twisted.internet.task import Clock, deferLater
 
-from aegis_proxy.shell.admin import Admin, AdminConnection, Page, as_json, text
+from aegis_proxy.shell.admin import Admin, Page, as_json, text
 from support.in_memory_http import MemoryTransport
 from support.raw_client import field_value
 
@@ -29,7 +29,8 @@ def admin(clock: Clock) -> Iterator[Admin]:
 
 
 def ask(admin: Admin, clock: Clock, data: bytes, *, one_by_one: bool = False, wait: float = 0) -> bytes:
-    connection: AdminConnection = admin.buildProtocol(None)
+    connection = admin.buildProtocol(None)
+    assert connection is not None
     transport = MemoryTransport(connection, clock)
     whole: Any = transport
     connection.makeConnection(whole)  # type: ignore[no-untyped-call]  # Twisted types only its interfaces
@@ -105,6 +106,30 @@ def test_x23_a_page_that_fails_says_no_more_than_that(admin: Admin, clock: Clock
 def test_x24_a_question_that_does_not_end_is_cut_off(admin: Admin, clock: Clock) -> None:
     """After ten seconds."""
     assert ask(admin, clock, b"GET /live HT", wait=11) == b""
+
+
+def test_d03_probes_are_answered_however_many_hold_the_port(admin: Admin, clock: Clock) -> None:
+    """The oldest of those who say nothing go, before their ten seconds are over."""
+    holders = []
+    for _ in range(300):
+        connection = admin.buildProtocol(None)
+        assert connection is not None
+        transport: Any = MemoryTransport(connection, clock)
+        connection.makeConnection(transport)  # type: ignore[no-untyped-call]  # Twisted types only its interfaces
+        admin.crowd.came()
+        holders.append(transport)
+        clock.advance(0.001)
+    assert ask(admin, clock, get(b"/live")).startswith(b"HTTP/1.1 200 ")
+    ended = [transport.ended for transport in holders]
+    assert ended == ["aborted"] * ended.count("aborted") + [""] * ended.count("")
+    assert ended.count("aborted") >= 44
+    clock.advance(20)
+
+
+def test_s09_what_looks_like_a_token_is_not_shown() -> None:
+    """Should a provider quote one in its error."""
+    page = as_json({"problem": "got eyJhbGciOiJub25lIn0.eyJzdWIiOiJ9.c2ln, sent hvs.CAESIJ"})
+    assert page.body == '{\n  "problem": "got ***, sent ***"\n}\n'
 
 
 def test_json_shows_what_is_no_plain_value_as_text() -> None:

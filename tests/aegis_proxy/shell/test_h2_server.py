@@ -6,6 +6,7 @@ import pytest
 from twisted.internet.defer import Deferred
 
 from aegis_proxy.core.refusals import NOT_ALLOWED, Refused
+from aegis_proxy.shell.crowd import INFINITE
 from support import h2_wire as wire
 from support.h2_in_memory import GRPC, HEAD, POST, Client
 from support.in_memory_http import HttpInMemory, http_in_memory, route
@@ -32,6 +33,36 @@ def test_a_connection_that_begins_with_the_preface_is_http2(http: HttpInMemory) 
         kinds = [kind for kind, _, _, _ in wire.frames(transport.take())]
         assert kinds == [wire.SETTINGS_, wire.WINDOW_UPDATE, wire.SETTINGS_, wire.HEADERS, wire.DATA]
     assert [request.path for request in http.side.asked] == [b"/public"] * 2
+
+
+def test_d03_a_connection_without_streams_is_idle(http: HttpInMemory) -> None:
+    """From its last answer on; one with a stream is not, and none is twice."""
+    _, transport = http.connect()
+    transport.protocol.dataReceived(wire.PREFACE + wire.SETTINGS)
+    assert transport.protocol.idle_since == http.clock.seconds()
+    http.wait(3)
+    transport.protocol.dataReceived(wire.headers(1))
+    assert transport.protocol.idle_since == INFINITE
+    http.pool.opened[-1].dataReceived(OK)
+    assert transport.protocol.idle_since == http.clock.seconds()
+    transport.take()
+    transport.protocol.evict()
+    (goaway,) = [payload for kind, _, _, payload in wire.frames(transport.take()) if kind == wire.GOAWAY]
+    assert (goaway[:4], goaway[4:8]) == (bytes((0, 0, 0, 1)), bytes(4))
+    assert transport.protocol.idle_since == INFINITE
+    http.wait(3)
+    assert transport.ended == "aborted"
+
+
+def test_d03_a_header_section_that_does_not_become_whole_is_no_work(http: HttpInMemory) -> None:
+    """Its place may be taken."""
+    _, transport = http.connect()
+    transport.protocol.dataReceived(wire.PREFACE)
+    assert transport.protocol.idle_since == http.clock.seconds()
+    transport.protocol.evict()
+    assert [payload[4:8] for kind, _, _, payload in wire.frames(transport.take()) if kind == wire.GOAWAY] == [
+        (11).to_bytes(4, "big")
+    ]
 
 
 @pytest.mark.parametrize(

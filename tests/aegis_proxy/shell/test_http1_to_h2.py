@@ -7,7 +7,7 @@ import pytest
 from aegis_proxy.core.request import Request
 from aegis_proxy.settings import UpstreamProtocol
 from aegis_proxy.shell.exchange import Route
-from aegis_proxy.shell.server import ServerConnection
+from aegis_proxy.shell.server_connection import ServerConnection
 from support import h2_wire as wire
 from support.h2_in_memory import HEAD, App, Client, Pairs
 from support.in_memory_http import APP, LABEL, HttpInMemory, MemoryTransport, http_in_memory

@@ -22,10 +22,12 @@ def test_a_request_that_passed_has_a_line_and_is_counted(http: HttpInMemory) -> 
     http.clock.advance(0.25)
     http.pool.opened[0].dataReceived(OK)
     (line,) = http.log.events()
-    assert {name: value for name, value in line.items() if name != "time"} == {
+    assert len(line["decision"]) == 16
+    assert {name: value for name, value in line.items() if name not in ("time", "decision")} == {
         "event": "access",
         "direction": "inbound",
-        "decision": "allow",
+        "trace": "",
+        "verdict": "allow",
         "reason": "",
         "provider": "corp",
         "policy": "orders",

@@ -1,22 +1,12 @@
 from collections.abc import Iterator
 
 import pytest
-from twisted.internet.defer import Deferred
-from twisted.internet.error import ConnectionDone
-from twisted.python.failure import Failure
 
-from aegis_proxy.core.refusals import BAD_TOKEN, NOT_ALLOWED, Refused
-from aegis_proxy.shell.exchange import Route
-from support.in_memory_http import APP, HttpInMemory, http_in_memory, route
-from support.mesh import Mesh, request
-from support.waiting import eventually
+from aegis_proxy.shell.crowd import Crowd
+from support.in_memory_http import HttpInMemory, MemoryTransport, http_in_memory
 
 GET = b"GET /x HTTP/1.1\r\nHost: a\r\n\r\n"
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
-
-
-def post(length: int, body: bytes = b"", *lines: bytes) -> bytes:
-    return b"\r\n".join([b"POST /x HTTP/1.1", b"Host: a", b"Content-Length: %d" % length, *lines, b"", body])
 
 
 @pytest.fixture
@@ -25,299 +15,61 @@ def http() -> Iterator[HttpInMemory]:
         yield wired
 
 
-def test_a_connection_serves_one_request_after_the_other(http: HttpInMemory) -> None:
-    """Over one connection to the app, whatever the pieces they come in."""
+def served(http: HttpInMemory) -> MemoryTransport:
+    """A connection that is idle after one request."""
     client, transport = http.connect()
+    client.dataReceived(GET)
+    http.pool.opened[-1].dataReceived(OK)
+    transport.take()
+    return transport
+
+
+def test_d03_the_idlest_makes_room(http: HttpInMemory) -> None:
+    """Not the oldest: whoever was served last stays. A head that does not become whole counts from its first byte."""
+    http.server.crowd = Crowd(4)
+    first, second = served(http), served(http)
+    http.wait(5)
+    slow, slow_transport = http.connect()
+    slow.dataReceived(b"GET /x")
+    busy, busy_transport = http.connect()
+    busy.dataReceived(GET)
+    http.wait(1)
+    first.protocol.dataReceived(GET)
+    http.pool.opened[-1].dataReceived(OK)
+    http.wait(1)
+    http.server.crowd.sockets = 4
+    gone = []
+    for _ in range(3):
+        http.connect()
+        gone.append([each.ended for each in (first, second, slow_transport, busy_transport)])
+        http.clock.advance(0)
+        http.server.crowd.left()
+        http.server.crowd.came()
+    assert gone[0] == ["", "closed", "", ""]
+    assert gone[1] == ["", "closed", "closed", ""]
+    assert http.statuses(slow_transport) == [408]
+    assert gone[2] == ["closed", "closed", "closed", ""]
+
+
+def test_d03_who_cannot_be_placed_is_turned_away(http: HttpInMemory) -> None:
+    """Where all have requests under way, one more is closed at once."""
+    http.server.crowd = Crowd(2)
     for _ in range(2):
-        for at in range(len(GET)):
-            client.dataReceived(GET[at : at + 1])
-        assert http.pool.app().take() == b"GET /x HTTP/1.1\r\n\r\n"
-        http.pool.opened[0].dataReceived(OK)
-        assert transport.take() == OK
-    assert len(http.pool.opened) == 1
+        client, _ = http.connect()
+        client.dataReceived(GET)
+    http.server.crowd.sockets = 2
+    assert http.server.buildProtocol(None) is None
+    assert http.server.crowd.turned_away == 1
 
 
-def test_pipelined_requests_wait_their_turn(http: HttpInMemory) -> None:
-    """The second is judged when the first is answered."""
-    client, transport = http.connect()
-    client.dataReceived(GET * 3)
-    assert len(http.side.asked) == 1
-    for number in range(1, 4):
-        assert len(http.side.asked) == number
-        http.pool.opened[0].dataReceived(OK)
-    assert transport.written == OK * 3
-
-
-def test_d05_what_is_pipelined_far_ahead_is_not_read(http: HttpInMemory) -> None:
-    """The client waits once much is held, and goes on with the next answer."""
-    client, transport = http.connect()
-    client.dataReceived(GET * 3000)
-    assert not transport.reading
-    http.pool.opened[0].dataReceived(OK)
-    assert transport.reading or len(http.side.asked) == 2
-
-
-def test_d05_a_client_that_reads_no_answers_gets_no_more(http: HttpInMemory) -> None:
-    """Refusals cost nothing to make, so they must wait, too; when it reads on, it gets them all."""
-    client, transport = http.connect()
-    http.side.answers = [Refused(NOT_ALLOWED) for _ in range(10)]
+def test_d03_one_that_is_evicted_and_does_not_go_is_cut_off(http: HttpInMemory) -> None:
+    """It reads nothing of what it was sent."""
+    transport = served(http)
     transport.full = True
-    client.dataReceived(GET * 10)
-    assert http.statuses(transport) == [403]
-    assert not transport.reading
-    transport.drain()
-    assert http.statuses(transport) == [403] * 10
-    assert transport.reading
-
-
-def test_d01_a_head_must_be_whole_in_time(http: HttpInMemory) -> None:
-    """A byte now and then does not put it off: 408 and the end."""
-    client, transport = http.connect()
-    for byte in GET[:9]:
-        client.dataReceived(bytes((byte,)))
-        http.wait(1)
-    assert transport.written == b""
-    http.wait(2)
-    assert http.statuses(transport) == [408]
-    assert b"Connection: close" in transport.written
-    http.wait(3)
-    assert transport.ended == "closed"
-
-
-def test_a_connection_that_says_nothing_is_closed(http: HttpInMemory) -> None:
-    """Without an answer, for there was no request."""
-    _, transport = http.connect()
-    http.wait(11)
-    assert (transport.written, transport.ended) == (b"", "closed")
-
-
-def test_an_idle_connection_is_closed_in_the_end(http: HttpInMemory) -> None:
-    """After five minutes between two requests."""
-    client, transport = http.connect()
-    client.dataReceived(GET)
-    http.pool.opened[0].dataReceived(OK)
-    http.wait(299)
+    transport.protocol.evict()
     assert transport.ended == ""
     http.wait(3)
-    assert transport.ended == "closed"
-
-
-def test_a_body_that_does_not_come_is_a_408(http: HttpInMemory) -> None:
-    """D02: each byte of progress gives it more time."""
-    client, transport = http.connect()
-    client.dataReceived(post(10, b"a"))
-    http.wait(250)
-    client.dataReceived(b"b")
-    http.wait(250)
-    assert transport.written == b""
-    http.wait(60)
-    assert http.statuses(transport) == [408]
-    assert http.pool.app().ended == "aborted"
-
-
-def test_an_app_that_does_not_answer_is_a_504(http: HttpInMemory) -> None:
-    """The client's request was whole; its connection stays."""
-    client, transport = http.connect()
-    client.dataReceived(GET)
-    http.wait(302)
-    assert http.statuses(transport) == [504]
-    assert transport.ended == ""
-
-
-def test_a_response_that_stops_is_broken_off(http: HttpInMemory) -> None:
-    """Only a broken connection can say that the rest will not come."""
-    client, transport = http.connect()
-    client.dataReceived(GET)
-    http.pool.opened[0].dataReceived(OK[:-1])
-    http.wait(303)
     assert transport.ended == "aborted"
-    assert http.statuses(transport) == [200]
-    assert http.metrics.aborted == {"inbound": 1}
-
-
-def test_a_refusal_keeps_the_connection_where_the_body_was_read(http: HttpInMemory) -> None:
-    """Fine print: 401 and 403 leave it open when the body was read or there is none."""
-    client, transport = http.connect()
-    http.side.answers = [Refused(NOT_ALLOWED), Refused(BAD_TOKEN)]
-    client.dataReceived(post(3, b"abc") + GET)
-    assert http.statuses(transport) == [403, 401]
-    assert not transport.write_closed
-
-
-def test_a_refusal_ends_the_connection_where_a_body_is_to_come(http: HttpInMemory) -> None:
-    """What comes of it is read for a moment, lest the answer be lost, and not looked at."""
-    client, transport = http.connect()
-    http.side.answers = [Refused(NOT_ALLOWED)]
-    client.dataReceived(post(1000, b"abc"))
-    assert transport.write_closed
-    client.dataReceived(GET)
-    assert http.statuses(transport) == [403]
-    client.dataReceived(b"a" * 70_000)
-    http.clock.advance(0)
-    assert transport.ended == "aborted"
-
-
-def test_a_refused_body_that_is_none_ends_the_connection(http: HttpInMemory) -> None:
-    """Its end is not known."""
-    client, transport = http.connect()
-    http.side.answers = [Refused(NOT_ALLOWED)]
-    client.dataReceived(b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n" + GET)
-    assert http.statuses(transport) == [403]
-    assert transport.write_closed
-
-
-def test_f22_a_client_that_waits_is_not_waited_for(http: HttpInMemory) -> None:
-    """It expected 100 and got a refusal: its body may or may not come."""
-    client, transport = http.connect()
-    http.side.answers = [Refused(BAD_TOKEN)]
-    client.dataReceived(post(3, b"", b"Expect: 100-continue"))
-    assert http.statuses(transport) == [401]
-    assert transport.write_closed
-
-
-def test_a_bad_body_after_the_answer_began_breaks_off(http: HttpInMemory) -> None:
-    """A second answer within the first would be taken for its body."""
-    client, transport = http.connect()
-    client.dataReceived(b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n")
-    http.pool.opened[0].dataReceived(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\npart")
-    client.dataReceived(b"no chunk\r\n")
-    http.clock.advance(0)
-    assert http.statuses(transport) == [200]
-    assert transport.ended == "aborted"
-
-
-def test_a_half_closed_client_gets_all_its_answers(http: HttpInMemory) -> None:
-    """Those to pipelined requests, too; then the connection ends."""
-    client, transport = http.connect()
-    client.dataReceived(GET * 2)
-    client.readConnectionLost()
-    for _ in range(2):
-        assert transport.ended == ""
-        http.pool.opened[0].dataReceived(OK)
-    assert transport.written == OK * 2
-    assert transport.ended == "closed"
-
-
-def test_a_half_closed_client_that_stalls_gets_its_answers_later(http: HttpInMemory) -> None:
-    """What is held is not forgotten."""
-    client, transport = http.connect()
-    http.side.answers = [Refused(NOT_ALLOWED) for _ in range(3)]
-    transport.full = True
-    client.dataReceived(GET * 3)
-    client.readConnectionLost()
-    assert http.statuses(transport) == [403]
-    transport.drain()
-    assert http.statuses(transport) == [403] * 3
-    assert transport.ended == "closed"
-
-
-def test_a_whole_body_may_wait_for_its_route(http: HttpInMemory) -> None:
-    """The client half-closed meanwhile; nothing is missing."""
-    waiting: Deferred[Route] = Deferred()
-    http.side.answers = [waiting]
-    client, transport = http.connect()
-    client.dataReceived(post(3, b"abc"))
-    client.readConnectionLost()
-    waiting.callback(route(http.side.asked[0]))
-    assert http.pool.app().written.endswith(b"abc")
-    http.pool.opened[0].dataReceived(OK)
-    assert (transport.written, transport.ended) == (OK, "closed")
-
-
-@pytest.mark.parametrize(
-    ("data", "statuses"),
-    [
-        pytest.param(GET[:10], [400], id="head"),
-        pytest.param(post(10, b"abc"), [400], id="F20-length"),
-        pytest.param(
-            post(10, b"abc").replace(b"Content-Length: 10", b"Transfer-Encoding: chunked"), [400], id="F20-chunked"
-        ),
-        pytest.param(b"", [], id="nothing"),
-    ],
-)
-def test_a_request_that_will_not_become_whole_is_refused(http: HttpInMemory, data: bytes, statuses: list[int]) -> None:
-    """The app's connection is broken off with it."""
-    client, transport = http.connect()
-    if data:
-        client.dataReceived(data)
-    client.readConnectionLost()
-    assert http.statuses(transport) == statuses
-    assert transport.ended == "closed"
-    http.clock.advance(0)
-    assert all(http.pool.app(number).ended == "aborted" for number in range(len(http.pool.opened)))
-
-
-def test_a_body_that_ends_within_an_answer_breaks_off(http: HttpInMemory) -> None:
-    """The app answered early, and will not get the rest."""
-    client, transport = http.connect()
-    client.dataReceived(post(10, b"abc"))
-    http.pool.opened[0].dataReceived(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\npart")
-    client.readConnectionLost()
-    http.clock.advance(0)
-    assert (http.statuses(transport), transport.ended) == ([200], "aborted")
-
-
-def test_a_refused_client_may_close_first(http: HttpInMemory) -> None:
-    """Then there is nothing to wait for."""
-    client, transport = http.connect()
-    client.dataReceived(b"\x00\r\n\r\n")
-    assert transport.write_closed
-    client.readConnectionLost()
-    assert transport.ended == "closed"
-
-
-def test_the_last_answer_may_take_its_time(http: HttpInMemory) -> None:
-    """A slow reader is not cut off while it reads; when all is written, it has a second to close."""
-    client, transport = http.connect()
-    transport.full = True
-    client.dataReceived(GET.replace(b"Host", b"Connection: close\r\nHost"))
-    http.pool.opened[0].dataReceived(OK)
-    http.wait(100)
-    assert transport.ended == ""
-    transport.drain()
-    assert transport.write_closed
-    http.wait(3)
-    assert transport.ended == "closed"
-
-
-def test_a_reader_that_never_reads_is_cut_off(http: HttpInMemory) -> None:
-    """After five minutes."""
-    client, transport = http.connect()
-    transport.full = True
-    client.dataReceived(GET.replace(b"Host", b"Connection: close\r\nHost"))
-    http.pool.opened[0].dataReceived(OK)
-    http.wait(303)
-    assert transport.ended == "aborted"
-
-
-def test_backpressure_reaches_both_ends(http: HttpInMemory) -> None:
-    """A client that does not read pauses the app, an app that does not read pauses the client."""
-    client, transport = http.connect()
-    client.dataReceived(post(100, b"a"))
-    app, reading = http.pool.app(), []
-    app.full = True
-    client.dataReceived(b"b")
-    reading.append(transport.reading)
-    app.drain()
-    reading.append(transport.reading)
-    http.pool.opened[0].dataReceived(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n")
-    transport.full = True
-    http.pool.opened[0].dataReceived(b"x")
-    reading.append(app.reading)
-    transport.drain()
-    reading.append(app.reading)
-    assert reading == [False, True, False, True]
-
-
-def test_a_client_that_goes_away_ends_the_exchange(http: HttpInMemory) -> None:
-    """Nobody waits for its answer."""
-    client, transport = http.connect()
-    client.dataReceived(GET)
-    transport.end()
-    http.clock.advance(0)
-    assert http.pool.app().ended == "aborted"
-    assert http.server.connections == set()
-    assert http.metrics.aborted == {"inbound": 1}
 
 
 def test_draining_closes_what_is_idle_and_ends_the_rest_with_its_answer(http: HttpInMemory) -> None:
@@ -335,39 +87,3 @@ def test_draining_closes_what_is_idle_and_ends_the_rest_with_its_answer(http: Ht
     half.dataReceived(GET[10:])
     http.pool.opened[-1].dataReceived(OK)
     assert halfway.write_closed
-
-
-def test_a_defect_breaks_off_and_is_logged() -> None:
-    """There is nothing sensible to answer."""
-    with http_in_memory() as http:
-        waiting: Deferred[Route] = Deferred()
-        http.side.answers = [waiting]
-        client, transport = http.connect()
-        client.dataReceived(GET)
-        waiting.errback(Failure(ZeroDivisionError("oh")))
-        http.clock.advance(0)
-        assert (transport.written, transport.ended) == (b"", "aborted")
-        events = http.log.events()
-        assert [event["type"] for event in events if event["event"] == "defect"] == ["ZeroDivisionError"]
-        http.log.text = lambda: ""  # type: ignore[method-assign]  # this one was meant
-
-
-def test_a_closed_connection_of_ours_is_no_loss(http: HttpInMemory) -> None:
-    """An idle connection to the app that it closes is forgotten."""
-    client, _ = http.connect()
-    client.dataReceived(GET)
-    http.pool.opened[0].dataReceived(OK)
-    http.pool.opened[0].connectionLost(Failure(ConnectionDone()))
-    assert http.pool.take(APP) is None
-
-
-def test_real_connections_are_closed_cleanly(mesh: Mesh) -> None:
-    """O3 on real sockets: after a half-close without a request there is an end, and no reset."""
-    with mesh.client() as client:
-        assert client.finish().rest() == b""
-    with mesh.client() as client:
-        answers = client.send(request() + request()).finish().answers()
-        assert [answer.status for answer in answers] == [200, 200]
-    with mesh.client() as client:
-        assert [answer.status for answer in client.send(b"GET /publ").finish().answers()] == [400]
-    eventually(lambda: mesh.proxy.open_files() < 100)

@@ -7,8 +7,9 @@ from twisted.internet.defer import Deferred
 
 from aegis_proxy.core.refusals import UPSTREAM_UNREACHABLE, Refused
 from aegis_proxy.shell import sniffing
+from aegis_proxy.shell.crowd import Crowd
 from aegis_proxy.shell.own_listeners import OwnListeners
-from aegis_proxy.shell.server import ServerConnection
+from aegis_proxy.shell.server_connection import ServerConnection
 from aegis_proxy.shell.sniffing import RedirectedConnections, Undecided
 from aegis_proxy.shell.tunnel import Tunnel
 from aegis_proxy.shell.upstream import Address
@@ -46,6 +47,22 @@ def http() -> Iterator[HttpInMemory]:
 @pytest.fixture
 def redirected(http: HttpInMemory, monkeypatch: pytest.MonkeyPatch) -> Redirected:
     return Redirected(http, monkeypatch)
+
+
+def test_d03_one_that_says_nothing_makes_room(redirected: Redirected, http: HttpInMemory) -> None:
+    """Whoever comes next has its place; where nobody can go, the next one is turned away."""
+    http.server.crowd = Crowd(1)
+    silent = redirected.connect()
+    http.server.crowd.came()
+    http.clock.advance(0.1)
+    client = redirected.connect()
+    http.clock.advance(0)
+    assert silent.ended == "aborted"
+    http.server.crowd.left()
+    http.server.crowd.came()
+    client.protocol.dataReceived(GET)
+    assert redirected.listener.buildProtocol(None) is None
+    assert (http.server.crowd.evicted, http.server.crowd.turned_away) == (1, 1)
 
 
 def test_a_request_is_judged(redirected: Redirected, http: HttpInMemory) -> None:

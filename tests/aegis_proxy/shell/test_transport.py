@@ -7,6 +7,7 @@ from twisted.internet.error import CannotListenError
 from twisted.internet.protocol import ClientFactory, Factory, Protocol, connectionDone
 from twisted.python.failure import Failure
 
+from aegis_proxy.shell.crowd import Crowd
 from aegis_proxy.shell.transport import connect, listen
 from support.on_reactor import on_reactor, reactor
 
@@ -46,11 +47,12 @@ class Pair:
 
     def __init__(self) -> None:
         self.server, self.client = Recorder(), Recorder()
+        self.crowd = Crowd(1)
         accepting, dialling = Factory(), ClientFactory()
         accepting.buildProtocol = lambda _: self.server  # type: ignore[method-assign,assignment]  # this one, once
         dialling.buildProtocol = lambda _: self.client  # type: ignore[method-assign,assignment]  # this one, once
         dialling.noisy = accepting.noisy = False
-        self.port = listen(reactor, "127.0.0.1", 0, accepting)
+        self.port = listen(reactor, "127.0.0.1", 0, accepting, self.crowd)
         connect(reactor, ("127.0.0.1", self.port.getHost().port), dialling, 5.0)
 
     async def made(self) -> None:
@@ -86,6 +88,7 @@ def test_bytes_arrive_at_once_and_whole() -> None:
         await pair.server.lost
         await pair.client.lost
         assert pair.server.data == b"first" + LONG + b"last"
+        assert pair.crowd.sockets == 0
 
     on_reactor(work())
 
@@ -96,6 +99,7 @@ def test_a_lost_connection_takes_no_more() -> None:
     async def work() -> None:
         pair = Pair()
         await pair.made()
+        assert pair.crowd.sockets == 1
         client, server = pair.client.transport, pair.server.transport
         assert client is not None
         assert server is not None
@@ -103,6 +107,7 @@ def test_a_lost_connection_takes_no_more() -> None:
         await pair.client.lost
         client.write(b"x")
         await pair.server.lost
+        assert pair.crowd.sockets == 0
 
     on_reactor(work())
 
@@ -110,4 +115,4 @@ def test_a_lost_connection_takes_no_more() -> None:
 def test_an_address_in_use_cannot_be_listened_on() -> None:
     """Twisted's own error, for the caller to translate."""
     with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(CannotListenError):
-        listen(reactor, "127.0.0.1", taken.getsockname()[1], Factory())
+        listen(reactor, "127.0.0.1", taken.getsockname()[1], Factory(), Crowd(1))

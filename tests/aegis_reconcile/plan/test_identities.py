@@ -13,10 +13,20 @@ from aegis_api.provider import AnyProvider, ClusterIdentityProvider, IdentityPro
 from aegis_api.reading import Node
 from aegis_idp.values import Provisioned
 from aegis_reconcile.objects import Object
-from aegis_reconcile.observe import with_document
 from aegis_reconcile.plan.actions import Apply, Create, MergeMetadata, WriteStatus
 from aegis_reconcile.plan.answers import Problem, Removed, Usable
-from aegis_reconcile.plan.identities import Deprovision, Do, Finish, Observed, Provision, Step, held_by, next_step
+from aegis_reconcile.plan.identities import (
+    Deprovision,
+    Do,
+    Finish,
+    Observed,
+    Provision,
+    Step,
+    held_by,
+    next_step,
+    plan_unreadable,
+    with_mark,
+)
 from support.provider_in_memory import ProviderInMemory
 
 NOW = "2026-01-01T00:00:00Z"
@@ -39,7 +49,9 @@ OURS: Object = {
 
 def usable(name: str = "idp", makes: bool = True, wide: bool = False) -> Usable:
     provider: AnyProvider = (
-        ClusterIdentityProvider(Metadata(name), SPEC) if wide else IdentityProvider(Metadata(name, "shop"), SPEC)
+        ClusterIdentityProvider(Metadata(name, uid=f"uid-{name}"), SPEC)
+        if wide
+        else IdentityProvider(Metadata(name, "shop", uid=f"uid-{name}"), SPEC)
     )
     return Usable(provider, ProviderInMemory(makes), None, makes)
 
@@ -70,7 +82,7 @@ def observed(there: dict[str, Any] | None = None, **changes: Any) -> Observed:
         "document": there,
         "identity": read_identity(Node(there)),
         "provider": usable(),
-        "holder": None if held_by(there) is None else usable(),
+        "holders": {name: usable() for name in held_by(there)},
         "unsuitable": None,
         "account": ACCOUNT,
         "cluster": "c1",
@@ -84,17 +96,23 @@ def step(there: dict[str, Any] | None = None, **changes: Any) -> Step:
     return next_step(observed(there, **changes), NOW)
 
 
-def reason(found: Step) -> str:
+def write_of(found: Step) -> WriteStatus:
     assert isinstance(found, Finish)
     write = found.actions[0]
     assert isinstance(write, WriteStatus)
-    return str(write.status["conditions"][0]["reason"])
+    return write
+
+
+def reason(found: Step) -> str:
+    return str(write_of(found).status["conditions"][0]["reason"])
 
 
 HELD = "IdentityProvider/idp"
+BOTH = "IdentityProvider/idp,IdentityProvider/other"
 READY = {
     "observedGeneration": 1,
     "conditions": [{"type": "Ready", "status": "True", "reason": "Ready", "message": "m"}],
+    "providerUid": "uid-idp",
     "metadata": {"role": "r", "odd": 1},
 }
 
@@ -142,18 +160,25 @@ def test_mark_is_set_with_the_providers_name() -> None:
         (document(HELD), {"made": DOWN}, Finish),
         (document(), {"provider": usable(makes=False)}, Finish),
         (document(HELD), {"provider": usable(makes=False)}, Deprovision),
-        (document(HELD), {"provider": usable("other")}, Deprovision),
-        (document(HELD), {"provider": usable(wide=True)}, Deprovision),
-        (document(HELD), {"provider": usable("other"), "removed": Removed()}, Do),
-        (document(HELD, orphan=True), {"provider": usable("other")}, Do),
+        (document(HELD), {"provider": usable("other")}, Do),
+        (document(HELD), {"provider": usable(wide=True)}, Do),
+        (document(BOTH), {"provider": usable("other")}, Provision),
+        (document(BOTH), {"provider": usable("other"), "made": DOWN}, Finish),
+        (document(BOTH), {"provider": usable("other"), "made": Provisioned()}, Deprovision),
+        (document(BOTH), {"provider": usable("other"), "made": Provisioned(), "removed": {HELD: Removed()}}, Do),
+        (document(BOTH), {"provider": usable("other"), "made": Provisioned(), "removed": {HELD: DOWN}}, Finish),
+        (document(BOTH, orphan=True), {"provider": usable("other"), "made": Provisioned()}, Do),
+        (document(HELD), {"provider": usable(makes=False), "removed": {HELD: Removed()}}, Do),
+        (document(BOTH, deleting=True), {"removed": {HELD: DOWN}}, Deprovision),
+        (document(HELD), {"provider": GONE, "untouched": frozenset({HELD})}, Do),
         (document(HELD), {"provider": GONE}, Finish),
         (document(""), {}, Provision),
         (document(deleting=True), {}, Finish),
         (document(HELD, deleting=True), {}, Deprovision),
-        (document(HELD, deleting=True), {"removed": Removed()}, Do),
-        (document(HELD, deleting=True, orphan=True), {"holder": GONE}, Do),
-        (document(HELD, deleting=True), {"holder": GONE}, Finish),
-        (document("", deleting=True), {"removed": DOWN}, Finish),
+        (document(HELD, deleting=True), {"removed": {HELD: Removed()}}, Do),
+        (document(HELD, deleting=True, orphan=True), {"holders": {HELD: GONE}}, Do),
+        (document(HELD, deleting=True), {"holders": {HELD: GONE}}, Finish),
+        (document("", deleting=True), {"removed": {"": DOWN}}, Finish),
     ],
 )
 def test_next_step(there: dict[str, Any], changes: dict[str, Any], wanted: type[Step]) -> None:
@@ -169,8 +194,8 @@ def test_next_step(there: dict[str, Any], changes: dict[str, Any], wanted: type[
         (document(), {"account": Problem("ServiceAccountRefused", "x")}, "ServiceAccountRefused"),
         (document(HELD), {"made": DOWN}, "ProviderUnreachable"),
         (document(HELD), {"made": Provisioned()}, "Ready"),
-        (document(HELD, deleting=True), {"holder": GONE}, "WaitingForProvider"),
-        (document(HELD, deleting=True), {"removed": DOWN}, "WaitingForProvider"),
+        (document(HELD, deleting=True), {"holders": {HELD: GONE}}, "WaitingForProvider"),
+        (document(HELD, deleting=True), {"removed": {HELD: DOWN}}, "WaitingForProvider"),
     ],
 )
 def test_reason_in_the_status(there: dict[str, Any], changes: dict[str, Any], said: str) -> None:
@@ -186,7 +211,7 @@ def test_only_an_outage_is_tried_again() -> None:
     found = step(provider=GONE)
     assert isinstance(found, Finish)
     assert found.problem is None
-    found = step(document("", deleting=True), removed=DOWN)
+    found = step(document("", deleting=True), removed={"": DOWN})
     assert isinstance(found, Finish)
     assert found.problem is not None
     assert found.problem.retry_after == 9
@@ -202,6 +227,46 @@ def test_request_bears_the_owners_mark_and_the_last_metadata() -> None:
     assert found.request.metadata == {"role": "r"}
 
 
+def test_metadata_goes_to_the_provider_that_gave_it() -> None:
+    """While an Identity moves, the old provider sees its own ids again, and the new one starts without any."""
+    there = document(BOTH, status=READY)
+    found = step(there, provider=usable("other"))
+    assert isinstance(found, Provision)
+    assert found.request.metadata == {}
+    made = {"provider": usable("other"), "made": Provisioned({"client": "c"})}
+    found = step(there, **made)
+    assert isinstance(found, Deprovision)
+    assert (found.holder, found.request.metadata) == (HELD, {"role": "r"})
+    found = step(there, **made, removed={HELD: DOWN})
+    assert reason(found) == "Ready"
+    status = write_of(found).status
+    assert (status["providerUid"], status["metadata"]) == ("uid-other", {"client": "c"})
+    assert status["conditions"][2]["reason"] == "WaitingForProvider"
+    assert "it has moved to its new provider and waits for IdentityProvider/idp" in status["conditions"][2]["message"]
+
+
+def test_every_provider_that_can_be_left_is_left() -> None:
+    """One that is down does not keep the others; what is told is what will be tried again."""
+    there = document(f"IdentityProvider/gone,{BOTH}", deleting=True)
+    holders = {"IdentityProvider/gone": GONE, HELD: usable(), "IdentityProvider/other": usable("other")}
+    found = step(there, holders=holders, removed={HELD: DOWN})
+    assert isinstance(found, Deprovision)
+    assert found.holder == "IdentityProvider/other"
+    found = step(there, holders={**holders, "IdentityProvider/other": GONE}, removed={HELD: DOWN})
+    assert isinstance(found, Finish)
+    assert found.problem is not None
+    assert "it waits for IdentityProvider/idp" in found.problem.message
+
+
+def test_unreadable_identity_goes_when_its_owner_lets_it_go() -> None:
+    """Nobody knows for whom to clean up, so the mark stays until the annotation says otherwise."""
+    (write,) = plan_unreadable(document(HELD, deleting=True), "spec.provider: got 1", NOW, False)[:1]
+    assert isinstance(write, WriteStatus)
+    (change,) = plan_unreadable(document(HELD, deleting=True, orphan=True), "spec.provider: got 1", NOW, False)
+    assert isinstance(change, MergeMetadata)
+    assert change.metadata["finalizers"] == ["others"]
+
+
 PROVIDERS = st.sampled_from(
     [usable(), usable("other"), usable(makes=False), usable(wide=True), GONE, DOWN, Problem("ProviderPending", "p")]
 )
@@ -210,7 +275,7 @@ PROVIDERS = st.sampled_from(
 @given(
     st.builds(
         document,
-        held=st.sampled_from([None, "", HELD, "ClusterIdentityProvider/idp", "odd"]),
+        held=st.sampled_from([None, "", HELD, BOTH, "ClusterIdentityProvider/idp", "odd", ",,"]),
         deleting=st.booleans(),
         orphan=st.booleans(),
         status=st.sampled_from([None, READY]),
@@ -222,6 +287,7 @@ PROVIDERS = st.sampled_from(
     st.booleans(),
     st.sampled_from([Provisioned({"role": "r"}), DOWN, GONE]),
     st.sampled_from([Removed(), DOWN, GONE]),
+    st.sampled_from([None, GONE]),
 )
 def test_steps_end_and_never_ask_without_a_mark(
     there: dict[str, Any],
@@ -232,32 +298,33 @@ def test_steps_end_and_never_ask_without_a_mark(
     thorough: bool,
     made: Provisioned | Problem,
     removed: Removed | Problem,
+    again: Problem | None,
 ) -> None:
     """R03: from any state, with any answers, a few steps end in Finish, and the mark stands at each question."""
     state = observed(
         there,
         provider=provider,
-        holder=None if held_by(there) is None else holder,
+        holders=dict.fromkeys(held_by(there), holder),
         account=account,
         unsuitable=unsuitable,
         thorough=thorough,
     )
-    for _ in range(8):
+    for _ in range(12):
         match next_step(state, NOW):
             case Finish():
                 return
             case Provision(at, _):
-                assert held_by(state.document) in ("", at.reference)
-                state = evolve(state, made=made)
-            case Deprovision(at, _):
-                assert held_by(state.document) is not None
-                assert at is state.holder
-                state = evolve(state, removed=removed)
+                assert {"", at.reference} & set(held_by(state.document))
+                state = evolve(state, made=made, untouched=frozenset())
+            case Deprovision(name, at, _):
+                assert name in held_by(state.document)
+                assert at is state.holders[name]
+                state = evolve(state, removed={**state.removed, name: removed})
             case Do(MergeMetadata(_, change)):
                 metadata = {**state.document["metadata"], "finalizers": change["finalizers"]}
                 marks = {**metadata["annotations"], **change["annotations"]}
                 metadata["annotations"] = {name: value for name, value in marks.items() if value is not None}
-                state = with_document(state, {**state.document, "metadata": metadata})
+                state = with_mark(state, {**state.document, "metadata": metadata}, again or state.provider)
             case Do(Create(_, body) | Apply(_, body)):
                 state = evolve(state, account=body)
     raise AssertionError("the steps do not end")

@@ -246,6 +246,30 @@ def test_foreign_role_stays_and_is_told(function: Function) -> None:
     assert [event["reason"] for event in events if event["involvedObject"]["name"] == "cart"] == ["ForeignRole"]
 
 
+def test_namespace_with_identities_is_deleted_whole(function: Function) -> None:
+    """R03: Kubernetes deletes in an order of its own; the provider waits for its Identities, and nothing stays."""
+    space = f"{function.namespace}-gone"
+    function.user.create("/api/v1/namespaces", {"metadata": {"name": space}}).ok()
+    function.namespace = space
+    provider = function.put(IDENTITY_PROVIDER, "memory", {"type": "memory", "audience": "aegis"})
+    function.tell(provider)
+    assert function.read(provider)["metadata"]["finalizers"] == ["aegisproxy.io/identities"]
+    keys = [function.put(IDENTITY, name, {"provider": "memory"}) for name in ("cart", "orders")]
+    for key in keys:
+        assert function.tell(key) is None
+    assert len(function.provider.objects) == 2
+    function.provider.failure = Unavailable("the provider is down")
+    function.user.delete(path_of("v1", "namespaces", space)).ok()
+    eventually(lambda: all("deletionTimestamp" in function.read(key)["metadata"] for key in (provider, *keys)))
+    function.reconciler.reconcile(Everything())
+    assert function.conditions(provider)["Ready"] == ("False", "InUse")
+    assert function.conditions(keys[0])["Ready"] == ("False", "WaitingForProvider")
+    function.provider.failure = None
+    assert function.reconciler.reconcile(Everything()) is None
+    assert function.provider.objects == {}
+    eventually(lambda: function.user.get(path_of("v1", "namespaces", space)).status == 404, seconds=60)
+
+
 def test_function_shows_its_own_tokens_and_no_other(function: Function) -> None:
     """A token for a provider names the function and that audience alone; the API server's own is never given away."""
     provider = read_cluster_identity_provider(Node({"metadata": {"name": "p"}, "spec": {"type": "x", "audience": "a"}}))

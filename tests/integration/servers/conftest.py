@@ -5,9 +5,12 @@ from collections.abc import Iterator
 
 import pytest
 
+from servers.build import programs
 from servers.control_plane import ControlPlane
 from servers.deployment import install
+from servers.keycloak import Keycloak, started_keycloak
 from servers.reconcile_function import ReconcileFunction
+from servers.vault import VaultServer
 from servers.webhook_function import WebhookFunction
 from support.kube_client import path_of
 
@@ -44,4 +47,19 @@ def webhook_function(
 def reconcile_function(deployed_mesh: ControlPlane) -> Iterator[ReconcileFunction]:
     """The reconcile function as a process. A test that wants it to hear something starts its sources."""
     with ReconcileFunction(deployed_mesh) as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def keycloak() -> Iterator[Keycloak]:
+    """One Keycloak for all tests of the run; each module takes a realm of its own."""
+    with started_keycloak() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def vault_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[VaultServer]:
+    """One real Vault for all tests of the run; each test makes auth methods of its own."""
+    log = tmp_path_factory.mktemp("vault") / "vault.log"
+    with VaultServer(programs("vault")["vault"], log) as started:
         yield started

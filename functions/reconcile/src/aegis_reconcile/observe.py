@@ -29,6 +29,7 @@ from aegis_reconcile.objects import (
     SERVICE_ACCOUNT,
     Key,
     Object,
+    Resource,
     key_of,
     mapping,
     text,
@@ -37,7 +38,7 @@ from aegis_reconcile.plan.answers import Problem, Usable
 from aegis_reconcile.plan.identities import Observed, held_by
 from aegis_reconcile.plan.names import INJECTED, MANAGED, NAMESPACE_LABEL, use_of
 from aegis_reconcile.plan.rights import Needs, RightsObserved, grants_of
-from aegis_reconcile.plan.status import PROVIDER_REACHABLE, READY, condition_of, seen
+from aegis_reconcile.plan.status import PROVIDER_REACHABLE, READY, condition_of, is_deleting, seen
 
 T = TypeVar("T")
 
@@ -106,6 +107,11 @@ def _ready_provider(asker: Asker, document: Object | Problem) -> Usable | Proble
     if isinstance(usable, Problem) or isinstance(document, Problem):
         return usable
     name, ready = provider_key(document).reference, condition_of(document, READY)
+    if is_deleting(document):
+        return Problem(
+            "ProviderDeleting",
+            f"{name} is being deleted, and goes when no Identity has anything there: use another one",
+        )
     if ready is None or not seen(document):
         return Problem("ProviderPending", f"{name} has not been looked at yet; this is done in a moment")
     if ready.status is not True:
@@ -118,20 +124,25 @@ def _ready_provider(asker: Asker, document: Object | Problem) -> Usable | Proble
     return usable
 
 
+def observe_provider(cluster: Cluster, asker: Asker, identity: Identity) -> Usable | Problem:
+    """The provider that the Identity names, if it is ready."""
+    return _ready_provider(asker, provider_document(cluster, identity.metadata.namespace, identity.provider))
+
+
 def observe_identity(cluster: Cluster, asker: Asker, document: Object, identity: Identity, thorough: bool) -> Observed:
     """All that the plan of one Identity depends on."""
     space = identity.metadata.namespace
     named = provider_document(cluster, space, identity.provider)
     provider = _ready_provider(asker, named)
-    mark = held_by(document)
+    marks = held_by(document)
     return Observed(
         document=document,
         identity=identity,
         provider=provider,
-        holder=None if mark is None else _holder(cluster, asker, space, mark, named),
+        holders={mark: _holder(cluster, asker, space, mark, named) for mark in marks},
         unsuitable=asker.unsuitable(provider, identity) if isinstance(provider, Usable) else None,
         account=cluster.get(Key(SERVICE_ACCOUNT, space, identity.service_account)),
-        cluster=_cluster_id(cluster) if _makes(provider) or mark is not None else "",
+        cluster=_cluster_id(cluster) if _makes(provider) or marks else "",
         thorough=thorough,
     )
 
@@ -140,14 +151,33 @@ def _makes(provider: Usable | Problem) -> bool:
     return isinstance(provider, Usable) and provider.makes_objects
 
 
-def _holder(cluster: Cluster, asker: Asker, namespace: str, mark: str, named: Object | Problem) -> Usable | Problem:
-    """The provider that the mark names, whether or not it still selects the namespace: what it holds must go."""
+def holder_key(namespace: str, mark: str) -> Key | None:
+    """The provider that a mark of an Identity names; None where it names none."""
     kind, _, name = mark.partition("/")
     resource = {"IdentityProvider": IDENTITY_PROVIDER, "ClusterIdentityProvider": CLUSTER_IDENTITY_PROVIDER}.get(kind)
     if resource is None or not is_subdomain(name):
+        return None
+    return Key(resource, namespace if resource.namespaced else "", name)
+
+
+def _holder(cluster: Cluster, asker: Asker, namespace: str, mark: str, named: Object | Problem) -> Usable | Problem:
+    """The provider that the mark names, whether or not it still selects the namespace: what it holds must go."""
+    key = holder_key(namespace, mark)
+    if key is None:
         return usable_provider(asker, named)
-    document = cluster.get(Key(resource, namespace if resource.namespaced else "", name))
-    return usable_provider(asker, document or Problem("ProviderNotFound", f"there is no {kind} {name} any more"))
+    gone = Problem("ProviderNotFound", f"there is no {key.reference} any more")
+    return usable_provider(asker, cluster.get(key) or gone)
+
+
+def users_of(cluster: Cluster, resource: Resource, document: Object) -> list[str]:
+    """The Identities, as namespace/name or name, that may have something at the provider `document`."""
+    key = key_of(resource, document)
+    return [
+        f"{space}/{name}" if not key.namespace else name
+        for identity in cluster.list(IDENTITY, key.namespace)
+        for space, name in [(text(identity, "metadata", "namespace"), text(identity, "metadata", "name"))]
+        if key in [holder_key(space, mark) for mark in held_by(identity)]
+    ]
 
 
 def _cluster_id(cluster: Cluster) -> str:
@@ -158,21 +188,15 @@ def _cluster_id(cluster: Cluster) -> str:
     return found
 
 
-def with_document(observed: Observed, document: Object) -> Observed:
-    """After a change of the mark: the same object in its new version."""
-    holder = None if held_by(document) is None else observed.holder or observed.provider
-    return evolve(observed, document=document, holder=holder)
-
-
 def refused_account(observed: Observed, error: Rejected) -> Observed:
     name = observed.identity.service_account
     return evolve(observed, account=Problem("ServiceAccountRefused", f"no ServiceAccount {name}: {error}"))
 
 
 def observe_rights(cluster: Cluster, namespace: str) -> RightsObserved | None:
-    """What the proxies of a namespace need and have; None where there is no such namespace."""
+    """What the proxies of a namespace need and have; None where it is gone or going, and takes all along."""
     space = cluster.get(Key(NAMESPACE, "", namespace))
-    if space is None:
+    if space is None or is_deleting(space):
         return None
     needs = tuple(_needs(cluster, namespace))
     existing = dict(_ours(cluster, namespace))

@@ -28,25 +28,36 @@ from aegis_reconcile.objects import (
     text,
 )
 from aegis_reconcile.observe import (
+    holder_key,
     meshed_namespaces,
     observe_identity,
+    observe_provider,
     observe_rights,
     parsed,
     provider_document,
     provider_key,
     refused_account,
     usable_provider,
-    with_document,
+    users_of,
 )
 from aegis_reconcile.plan.actions import Action, MergeMetadata
 from aegis_reconcile.plan.answers import Problem, Usable
-from aegis_reconcile.plan.identities import Deprovision, Do, Finish, Observed, Provision, next_step
-from aegis_reconcile.plan.identity_status import plan_unreadable_identity
+from aegis_reconcile.plan.identities import (
+    Deprovision,
+    Do,
+    Finish,
+    Observed,
+    Provision,
+    held_by,
+    next_step,
+    plan_unreadable,
+    with_mark,
+)
 from aegis_reconcile.plan.policies import plan_policy
 from aegis_reconcile.plan.principals import agrees, plan_principals, principal_of
-from aegis_reconcile.plan.providers import plan_provider
+from aegis_reconcile.plan.providers import in_use, plan_guard, plan_provider
 from aegis_reconcile.plan.rights import plan_rights
-from aegis_reconcile.plan.status import seen, settled
+from aegis_reconcile.plan.status import is_deleting, seen, settled
 
 _log = logging.getLogger(__name__)
 
@@ -140,7 +151,7 @@ class Reconciler:
 
     def _after_provider_event(self, key: Key, document: Object | None) -> list[Left]:
         """The provider, and all that hangs on it. Our own status write comes back here, settled: nothing to do."""
-        if document is not None and settled(document):
+        if document is not None and settled(document) and not is_deleting(document):
             return []
         changed = document is None or not seen(document)
         left: list[Left] = []
@@ -176,6 +187,15 @@ class Reconciler:
         if document is None:
             return None
         usable = usable_provider(self.asker, document)
+        makes = isinstance(usable, Usable) and usable.makes_objects
+        users = users_of(self.cluster, key.resource, document) if is_deleting(document) else []
+        guard = plan_guard(key.resource, document, makes, users)
+        if guard is not None:
+            document = act(self.cluster, guard, self.now())
+        if is_deleting(document):
+            if users:
+                self._act(plan_provider(key.resource, document, in_use(document, users), self.now(), refresh))
+            return None
         verdict = self.asker.trust(usable) if isinstance(usable, Usable) else usable
         self._act(plan_provider(key.resource, document, verdict, self.now(), refresh))
         return verdict if isinstance(verdict, Problem) and verdict.again else None
@@ -196,21 +216,34 @@ class Reconciler:
             return None
         identity = parsed(read_identity, document)
         if isinstance(identity, ParseError):
-            self._act(plan_unreadable_identity(document, str(identity), self.now(), thorough))
+            self._act(plan_unreadable(document, str(identity), self.now(), thorough))
             return None
         observed = observe_identity(self.cluster, self.asker, document, identity, thorough)
         while not isinstance(step := next_step(observed, self.now()), Finish):
             observed = self._take(step, observed)
         self._act(step.actions)
+        for mark in set(held_by(document)).difference(held_by(observed.document)):
+            self._let_go(holder_key(key.namespace, mark))
         return step.problem
+
+    def _let_go(self, provider: Key | None) -> None:
+        """A provider that was deleted may have waited for just this Identity."""
+        document = self.cluster.get(provider) if provider else None
+        if provider and document and is_deleting(document):
+            self._attempt(provider, partial(self._provider, provider, False))
 
     def _take(self, step: Do | Provision | Deprovision, observed: Observed) -> Observed:
         if isinstance(step, Provision):
-            return evolve(observed, made=self.asker.provision(step.usable, step.request))
+            made = self.asker.provision(step.usable, step.request)
+            return evolve(observed, made=made, untouched=frozenset())
         if isinstance(step, Deprovision):
-            return evolve(observed, removed=self.asker.deprovision(step.usable, step.request))
+            answer = self.asker.deprovision(step.usable, step.request)
+            return evolve(observed, removed={**observed.removed, step.holder: answer})
         if isinstance(step.action, MergeMetadata):
-            return with_document(observed, act(self.cluster, step.action, self.now()))
+            document = act(self.cluster, step.action, self.now())
+            fresh = set(held_by(document)).difference(held_by(observed.document))
+            provider = observe_provider(self.cluster, self.asker, observed.identity) if fresh else observed.provider
+            return with_mark(observed, document, provider)
         try:
             return evolve(observed, account=act(self.cluster, step.action, self.now()))
         except Rejected as error:

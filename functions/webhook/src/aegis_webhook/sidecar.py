@@ -92,7 +92,7 @@ def proxy_container(settings: PodSettings, grant: Grant, recorded: Recorded, opt
         "args": ["run"],
         "restartPolicy": "Always",
         "ports": ports,
-        "env": list(_environment(settings, grant, recorded)),
+        "env": list(_environment(settings, grant, recorded, options)),
         "resources": _resources(settings.resources),
         "securityContext": {
             **_LOCKED_DOWN,
@@ -110,7 +110,7 @@ def proxy_container(settings: PodSettings, grant: Grant, recorded: Recorded, opt
     }
 
 
-def _environment(settings: PodSettings, grant: Grant, recorded: Recorded) -> Iterator[Object]:
+def _environment(settings: PodSettings, grant: Grant, recorded: Recorded, options: Options) -> Iterator[Object]:
     yield _from_field("AEGIS_NAMESPACE", "metadata.namespace")
     yield _from_field("AEGIS_POD", "metadata.name")
     ingress, needs = settings.ingress, grant.needs
@@ -122,6 +122,8 @@ def _environment(settings: PodSettings, grant: Grant, recorded: Recorded) -> Ite
         "AEGIS_TOKEN_FILE": f"{TOKENS_PATH}/{_file_name(needs.tokens[0].audience)}" if needs.tokens else "",
         "AEGIS_PROBES": to_variable(recorded) if recorded else "",
         "AEGIS_ACCESS_LOG": "true" if settings.log_access else "",
+        "AEGIS_TRACE_ENDPOINT": options.trace_endpoint,
+        "AEGIS_TRACE_RATIO": options.trace_ratio,
     }
     if ingress and settings.redirect is Redirect.NONE:
         values["AEGIS_INGRESS_UPSTREAM"] = f"127.0.0.1:{ingress.ports[0]}"

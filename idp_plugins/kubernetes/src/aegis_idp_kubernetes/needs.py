@@ -1,5 +1,6 @@
 """Which ServiceAccount tokens the kubelet projects into a sidecar."""
 
+from aegis_idp.destinations import destinations
 from aegis_idp.errors import Misconfigured
 from aegis_idp.values import PodContext, PodNeeds, ProjectedToken
 from aegis_idp_kubernetes.settings import KubernetesSettings
@@ -9,8 +10,11 @@ _API_SERVER_AUDIENCES = frozenset({"https://kubernetes.default.svc", "https://ku
 
 
 def needs_of(settings: KubernetesSettings, pod: PodContext) -> PodNeeds:
-    """One token for the provider's audience, or one for each destination."""
-    audiences = _destinations(pod) if pod.audience_per_destination else (pod.audience,)
+    """One token for the provider's audience, or one for each destination.
+
+    The kubelet projects what the pod's spec lists, so that each must be known before the pod starts.
+    """
+    audiences = destinations(pod.hosts) if pod.audience_per_destination else (pod.audience,)
     for audience in audiences:
         if audience in _API_SERVER_AUDIENCES or audience == settings.issuer:
             raise Misconfigured(
@@ -18,17 +22,3 @@ def needs_of(settings: KubernetesSettings, pod: PodContext) -> PodNeeds:
                 "there as the caller; set spec.audience of the provider to a name of the mesh, like aegis"
             )
     return PodNeeds(tokens=tuple(ProjectedToken(audience, settings.expiration_seconds) for audience in audiences))
-
-
-def _destinations(pod: PodContext) -> tuple[str, ...]:
-    """The hosts that may receive a token, each of which is its own audience.
-
-    The kubelet projects what the pod's spec lists, so the audiences must be known before the pod starts.
-    """
-    patterns = [host.text for host in pod.hosts if not host.exact]
-    if patterns:
-        raise Misconfigured(
-            f"with audiencePerDestination, Kubernetes must know each destination beforehand, and {', '.join(patterns)}"
-            " stands for many: list the exact hosts, like orders.shop.svc, in Identity.spec.egress.hosts"
-        )
-    return tuple(dict.fromkeys(host.text for host in pod.hosts))

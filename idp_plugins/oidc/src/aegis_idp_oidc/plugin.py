@@ -20,6 +20,7 @@ from aegis_idp.values import (
     Trust,
 )
 from aegis_idp_oidc.grants import ask_for, needs_of
+from aegis_idp_oidc.keycloak import provisioning
 from aegis_idp_oidc.refusals import with_way_out
 from aegis_idp_oidc.settings import OidcSettings
 from aegis_idp_oidc.templates import subject_in
@@ -29,7 +30,7 @@ class OidcPlugin:
     settings = OidcSettings
 
     def makes_objects(self, settings: OidcSettings) -> bool:
-        return False
+        return settings.keycloak is not None
 
     def pod_needs(self, settings: OidcSettings, pod: PodContext) -> PodNeeds:
         return needs_of(settings, pod)
@@ -66,10 +67,18 @@ class OidcPlugin:
         return subject
 
     async def provision(self, settings: OidcSettings, request: ProvisionRequest, http: Http) -> Provisioned:
-        return Provisioned()
+        if settings.keycloak is None:
+            return Provisioned()
+        return await provisioning.make(settings, settings.keycloak, request, http)
 
     async def deprovision(self, settings: OidcSettings, request: ProvisionRequest, http: Http) -> None:
-        pass
+        if settings.keycloak is not None:
+            await provisioning.remove(settings, settings.keycloak, request, http)
+        elif client := request.metadata.get(provisioning.CLIENT):
+            raise Misconfigured(
+                f"the client {client} was made at {settings.issuer} by earlier settings: set config.keycloak again "
+                "until it is removed"
+            )
 
 
 async def _token_endpoint(settings: OidcSettings, http: Http) -> str:

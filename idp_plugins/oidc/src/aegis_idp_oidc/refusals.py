@@ -21,7 +21,7 @@ _HINTS: Mapping[str, str] = {
     "invalid_grant": "let the server accept {credential}",
     "unauthorized_client": "allow the client {client} this grant at the server",
     "unsupported_grant_type": "set config.grant to one that the server has",
-    "invalid_scope": "set config.scope to one that the client {client} may ask for",
+    "invalid_scope": "let the client {client} ask for that scope at the server, or set config.scope to another one",
     "invalid_target": "allow the audience {audience} at the server for the client {client}, or change "
     "config.audienceParameter to the one that the server wants",
     "access_denied": "allow the client {client} the audience {audience} at the server",

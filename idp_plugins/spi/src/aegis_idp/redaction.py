@@ -13,11 +13,13 @@ _MASK = "***"
 
 
 def quoted(text: str, secrets: Iterable[Secret]) -> str:
-    """At most 300 printable ASCII characters of `text`, without any 8 in a row that one of `secrets` holds.
+    """At most 300 printable ASCII characters of `text`, without any 8 in a row that one of `secrets` holds, and without
+    what looks like a token.
 
     A secret shorter than that is taken out whole.
     """
-    text = "".join(char if " " <= char <= "~" else " " for char in text)
+    # First, for a token of which a part is hidden looks like none any more.
+    text = scrub("".join(char if " " <= char <= "~" else " " for char in text))
     hidden = [False] * len(text)
     for secret in secrets:
         _hide(text, secret.reveal(), hidden)

@@ -1,7 +1,8 @@
 """Which URLs a plugin may be set to, or led to by a provider's own document.
 
 Plain HTTP is good for loopback and for names of the cluster (`*.svc`, `*.svc.cluster.local`) alone. A short name like
-`keycloak` or `keycloak.auth` is none of these: the search list of a node may complete it to a name outside.
+`keycloak` or `keycloak.auth` is none of these: the search list of a node may complete it to a name outside. Who takes
+such a name completes it first (`within_cluster`).
 """
 
 import re
@@ -13,6 +14,7 @@ _PATH = r"(?:/(?:[A-Za-z0-9._~!$&'()*+,;=:@-]|%[0-9A-Fa-f]{2})*)*"
 _QUERY = r"(?:\?(?:[A-Za-z0-9._~!$&'()*+,;=:@/?-]|%[0-9A-Fa-f]{2})*)?"
 _BASE = re.compile(rf"https?://(?:{_HOST})(?::[0-9]{{1,5}})?{_PATH}")
 _ENDPOINT = re.compile(_BASE.pattern + _QUERY)
+_SHORT = re.compile(r"(?P<before>http://[A-Za-z0-9-]+\.(?!svc\b)[A-Za-z][A-Za-z0-9-]*)(?P<after>(?::[0-9]*)?(?:/.*)?)")
 _NUMERIC = re.compile(r"(?:.*\.)?(?:[0-9]+|0[xX][0-9A-Fa-f]*)\.?")
 
 
@@ -32,6 +34,16 @@ def check_endpoint(text: str) -> None:
             "https://HOST[:PORT][/PATH][?QUERY], or http:// for localhost, 127.0.0.0/8, [::1] and names that end in "
             ".svc or .svc.cluster.local, without user and fragment"
         )
+
+
+def within_cluster(text: str) -> str:
+    """`http://SERVICE.NAMESPACE` as `http://SERVICE.NAMESPACE.svc`; every other URL as it is.
+
+    A name of two labels could be a public one, like vault.dev. So it is never looked up as it stands: plain HTTP is for
+    the cluster, and there it means a Service.
+    """
+    short = _SHORT.fullmatch(text)
+    return f"{short['before']}.svc{short['after']}" if short else text
 
 
 def is_endpoint_of(issuer: str, url: str) -> bool:

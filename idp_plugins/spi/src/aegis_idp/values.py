@@ -169,7 +169,9 @@ def _no_secret(key: str) -> Secret:
 
 @frozen
 class ProvisionRequest:
-    """Make (or remove) `subject` at the provider. `metadata` is what the last run gave back, empty at first.
+    """Make (or remove) `subject` at the provider.
+
+    `metadata` is what the last run gave back; empty at first, and whenever a run broke off before that was stored.
 
     `hosts` and the audience fields say which tokens it will ask for. `host_token` gives the host's own ServiceAccount
     token for an audience: what it shows to the provider, so that no admin's password need be stored. The audience is

@@ -125,9 +125,12 @@ class EmbeddedKubernetes:
             "contexts": [{"name": "aegis", "context": {"cluster": "aegis", "user": "admin"}}],
             "current-context": "aegis",
         }
-        descriptor = os.open(self.kubeconfig, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        partial = self.kubeconfig.with_suffix(".partial")
+        partial.unlink(missing_ok=True)
+        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w") as file:
             yaml.safe_dump(config, file)
+        partial.replace(self.kubeconfig)  # who waits for the file finds it whole
 
     def _on_event(self, event: Event) -> None:
         if self._listening is None:

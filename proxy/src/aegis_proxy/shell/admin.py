@@ -14,13 +14,16 @@ from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import Factory, connectionDone
 from twisted.python.failure import Failure
 
+from aegis_idp.redaction import scrub
 from aegis_proxy.core.fields import ingress_role
 from aegis_proxy.core.head import take_head
 from aegis_proxy.core.refusals import Refused
 from aegis_proxy.core.request import START_LINE, Request, parse_request
+from aegis_proxy.shell.crowd import Crowd
 from aegis_proxy.shell.transport import TcpProtocol
 
 _PATIENCE = 10.0
+_MOST = 256
 
 
 class Page(NamedTuple):
@@ -44,20 +47,25 @@ class Admin(Factory):
     def __init__(self, reactor: Any, pages: Mapping[str, Answer]) -> None:
         self.reactor = reactor
         self.pages = pages
+        self.crowd = Crowd(_MOST)
+        self.connections: set[AdminConnection] = set()
 
-    def buildProtocol(self, addr: IAddress | None) -> "AdminConnection":
-        return AdminConnection(self)
+    def buildProtocol(self, addr: IAddress | None) -> "AdminConnection | None":
+        return AdminConnection(self) if self.crowd.admits(self.connections) else None
 
 
 class AdminConnection(TcpProtocol):
     """One request, one answer, and the end."""
 
     def __init__(self, admin: Admin) -> None:
+        self.idle_since = 0.0
         self._admin = admin
         self._buffer = b""
         self._request: Request | None = None
 
     def connectionMade(self) -> None:
+        self.idle_since = self._admin.reactor.seconds()
+        self._admin.connections.add(self)
         self._patience = self._admin.reactor.callLater(_PATIENCE, self.transport.abortConnection)
 
     def dataReceived(self, data: bytes) -> None:
@@ -100,10 +108,17 @@ class AdminConnection(TcpProtocol):
     def _fail(self, failure: Failure) -> None:
         self._answer(text(500, f"{failure.value.__class__.__name__}\n"))
 
+    def evict(self) -> None:
+        """The probes of the kubelet go before those who only hold the port."""
+        self._admin.connections.discard(self)
+        self.transport.abortConnection()
+
     def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self._admin.connections.discard(self)
         if self._patience.active():
             self._patience.cancel()
 
 
 def as_json(value: object) -> Page:
-    return Page(200, "application/json", json.dumps(value, indent=2, default=str) + "\n")
+    """Without what looks like a token: a provider's words are shown here, and it may quote whatever it was sent."""
+    return Page(200, "application/json", scrub(json.dumps(value, indent=2, default=str)) + "\n")

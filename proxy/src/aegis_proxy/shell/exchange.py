@@ -11,12 +11,26 @@ from aegis_proxy.core.ingress import Permit
 from aegis_proxy.core.refusals import REQUEST_TIMEOUT, UPSTREAM_TIMEOUT, Refused
 from aegis_proxy.core.request import Body, Request
 from aegis_proxy.core.response import Response
+from aegis_proxy.core.trace_context import TraceContext
 from aegis_proxy.core.upgrade import upgrade_fields
 from aegis_proxy.shell.calls import Call
 from aegis_proxy.shell.upstream import Address, UpstreamConnection, UpstreamPool
 from aegis_proxy.shell.waiting import Waiter
 
 _CONNECTED = b"HTTP/1.1 200 Connection Established\r\n\r\n"
+
+
+class Span(Protocol):
+    """What a trace shows of a request; ended by the first of these."""
+
+    @property
+    def context(self) -> TraceContext: ...
+
+    def answered(self, status: int) -> None: ...
+
+    def refused(self, refused: Refused) -> None: ...
+
+    def aborted(self) -> None: ...
 
 
 class Route(NamedTuple):
@@ -32,6 +46,7 @@ class Route(NamedTuple):
     label: tuple[str, str, str, str, str]
     caller: bytes = b""
     permit: Permit | None = None
+    span: Span | None = None
 
 
 class Judged(Protocol):

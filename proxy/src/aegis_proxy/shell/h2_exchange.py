@@ -18,6 +18,7 @@ from aegis_proxy.core.refusals import REQUEST_TIMEOUT, UPSTREAM_TIMEOUT, Refused
 from aegis_proxy.core.request import Request
 from aegis_proxy.core.response import Response
 from aegis_proxy.shell.calls import Call, UpstreamReset
+from aegis_proxy.shell.crowd import INFINITE
 from aegis_proxy.shell.exchange import Route
 from aegis_proxy.shell.h2_body import RequestBody
 from aegis_proxy.shell.waiting import Waiter
@@ -93,7 +94,7 @@ class StreamExchange(Waiter):
         self._abandon()
         self._end()
         if not self._refused:
-            self._server.records.aborted(self._server.side.direction, why)
+            self._server.records.aborted(self._server.side.direction, why, self.route)
 
     def progress(self) -> None:
         self.deadline = self._server.clock() + self._server.deadlines.exchange
@@ -212,7 +213,9 @@ class StreamExchange(Waiter):
         self._abandon()
         self._refused = True
         records, number = self._server.records, self._number
-        decision = records.refused(self._server.side.direction, refused, self._request, self._connection.peer)
+        decision = records.refused(
+            self._server.side.direction, refused, self._request, self._connection.peer, self.route
+        )
         with self._connection.batch:
             if isinstance(refused, Malformed):
                 self._reset(h2.PROTOCOL_ERROR)
@@ -228,7 +231,7 @@ class StreamExchange(Waiter):
     def _abort(self, why: str, code: int) -> None:
         """The response has begun: only a reset can tell that the rest will not come."""
         self._abandon()
-        self._server.records.aborted(self._server.side.direction, why)
+        self._server.records.aborted(self._server.side.direction, why, self.route)
         self._reset(code)
 
     def _reset(self, code: int) -> None:
@@ -248,6 +251,11 @@ class StreamExchange(Waiter):
 
     # --- what a server asks of each of its connections (server.Accepted)
 
+    idle_since = INFINITE
+
+    def evict(self) -> None:
+        """It is never idle."""
+
     @property
     def under_way(self) -> "StreamExchange | None":
         return None if self._refused or self._request is None else self
@@ -257,7 +265,7 @@ class StreamExchange(Waiter):
             self.refuse(refused)
         elif self._grpc and self._call is not None:
             self._abandon()
-            self._server.records.aborted(self._server.side.direction, f"refused by now: {refused.reason}")
+            self._server.records.aborted(self._server.side.direction, f"refused by now: {refused.reason}", self.route)
             self._refused = True
             self._connection.send_trailers(self._number, grpc.refusal_fields(refused.refusal, "revoked")[2:])
         else:

@@ -6,6 +6,7 @@ from aegis_proxy.core import h2_frames as h2
 from aegis_proxy.core.h2_connection import Connection
 from aegis_proxy.core.h2_events import Broken, Event, Headers, PingAnswered
 from aegis_proxy.core.refusals import Refused
+from aegis_proxy.shell.crowd import INFINITE
 from aegis_proxy.shell.h2_exchange import StreamExchange
 from aegis_proxy.shell.h2_link import Link
 from aegis_proxy.shell.server import Server
@@ -95,6 +96,16 @@ class H2ServerConnection(Link):
         self.transport.loseWriteConnection()
 
     # --- what a server asks of each of its connections (server.Accepted)
+
+    @property
+    def idle_since(self) -> float:
+        if self.users or self._closing:
+            return INFINITE
+        deadlines = self.server.deadlines
+        return self._head_until - deadlines.head if self._head_until else self._idle_until - deadlines.idle
+
+    def evict(self) -> None:
+        self.out_of_patience()
 
     def revoke(self, refused: Refused) -> None:
         """There is no request of its own."""

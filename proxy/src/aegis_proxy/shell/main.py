@@ -5,8 +5,8 @@ import gc
 import signal
 import sys
 import time
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.error import CannotListenError
@@ -18,6 +18,9 @@ from aegis_proxy.settings import HostPort, Redirect, Settings, SettingsError, Up
 from aegis_proxy.shell.admin import Admin, Answer, Page, as_json, text
 from aegis_proxy.shell.app_health import ask_app
 from aegis_proxy.shell.control import Control
+from aegis_proxy.shell.crowd import Crowd
+from aegis_proxy.shell.descriptors import affordable, open_files, raise_limit
+from aegis_proxy.shell.dumps import forbid_dumps
 from aegis_proxy.shell.egress import EgressSide
 from aegis_proxy.shell.ingress import IngressSide
 from aegis_proxy.shell.logs import Log, twisted_observer
@@ -32,6 +35,9 @@ from aegis_proxy.shell.server import Connected, Deadlines, Server
 from aegis_proxy.shell.sniffing import RedirectedConnections
 from aegis_proxy.shell.transport import listen
 from aegis_proxy.shell.upstream import Address, UpstreamPool
+
+if TYPE_CHECKING:
+    from aegis_proxy.shell.tracing import Tracing
 
 _APP_PATIENCE = 5.0
 # Where redirected connections of IPv6 arrive, beside those of IPv4.
@@ -52,11 +58,18 @@ _GAUGES = {
 }
 
 
+_CROWD: tuple[tuple[str, str, Callable[[Crowd], int]], ...] = (
+    ("evicted", "Idle connections that were closed to make room.", lambda crowd: crowd.evicted),
+    ("turned_away", "Connections that were closed at once, for there was no room.", lambda crowd: crowd.turned_away),
+)
+
+
 class Proxy:
     """A whole proxy on a reactor. `start` listens; `stop` drains."""
 
     def __init__(self, settings: Settings, reactor: Any, log: Log) -> None:
         self._settings = settings
+        self._files = raise_limit()
         self._reactor = reactor
         self._log = log
         self._control = Control(settings, reactor, log)
@@ -68,6 +81,10 @@ class Proxy:
         self._reviews: list[Review] = []
         self._ports: list[Port] = []
         self._own = OwnListeners()
+        self._most = affordable(settings.max_connections, self._files)
+        if self._most < settings.max_connections:
+            log.warning("open files", limit=self._files, connections=self._most, wanted=settings.max_connections)
+        self._tracing = _tracing(settings, log, reactor) if settings.trace_endpoint else None
         self._sweeping = LoopingCall(self._sweep)
         self._sweeping.clock = reactor
 
@@ -81,7 +98,7 @@ class Proxy:
             bound["egress"] = self._serve(self._settings.egress_listen, self._egress(), "--egress-listen")
         if self._settings.admin_listen:
             admin = Admin(self._reactor, self._pages())
-            bound["admin"] = self._listen(self._settings.admin_listen, admin, "--admin-listen")
+            bound["admin"] = self._listen(self._settings.admin_listen, admin, admin.crowd, "--admin-listen")
         self._sweeping.start(1.0, now=False)
         return bound
 
@@ -97,33 +114,35 @@ class Proxy:
 
     def _serve(self, where: HostPort, side: IngressSide | EgressSide, flag: str) -> str:
         settings = self._settings
-        deadlines = Deadlines(tunnel=settings.tunnel_idle)
+        deadlines = Deadlines(tunnel=settings.tunnel_idle, body_rate=settings.min_body_rate)
         protocol = settings.ingress_protocol if isinstance(side, IngressSide) else UpstreamProtocol.AUTO
-        server = Server(side, self._pool, self._records, time.monotonic, deadlines, protocol)
+        traced = self._tracing.side(side) if self._tracing else side
+        crowd = Crowd(self._most)
+        server = Server(traced, self._pool, self._records, time.monotonic, deadlines, protocol, crowd)
         self._servers.append(server)
         review = Review(side, server, self._records, time.monotonic, settings.stream_grace)
         self._reviews.append(review)
         self._control.on_swap(lambda _: review.all())
         if isinstance(side, IngressSide):
-            return self._listen(where, server, flag)
-        return self._listen(where, RedirectedConnections(server, self._own, settings.egress_silence), flag)
+            return self._listen(where, server, crowd, flag)
+        return self._listen(where, RedirectedConnections(server, self._own, settings.egress_silence), crowd, flag)
 
-    def _listen(self, where: HostPort, factory: Any, flag: str) -> str:
+    def _listen(self, where: HostPort, factory: Any, crowd: Crowd, flag: str) -> str:
         try:
-            port = listen(self._reactor, where.host, where.port, factory)
+            port = listen(self._reactor, where.host, where.port, factory, crowd)
         except CannotListenError as error:
             raise SettingsError(f"{flag}: cannot listen on {where}: {error.socketError}") from None
         self._ports.append(port)
         bound = HostPort(where.host, port.getHost().port)
         self._own.add(bound.port)
         if self._settings.redirect is Redirect.IPTABLES and bound.host in _IPV6:
-            self._listen_beside(HostPort(_IPV6[bound.host], bound.port), factory, flag)
+            self._listen_beside(HostPort(_IPV6[bound.host], bound.port), factory, crowd, flag)
         return str(bound)
 
-    def _listen_beside(self, where: HostPort, factory: Any, flag: str) -> None:
+    def _listen_beside(self, where: HostPort, factory: Any, crowd: Crowd, flag: str) -> None:
         """The same for IPv6, whose redirected connections arrive nowhere else; a system without it has none."""
         try:
-            self._ports.append(listen(self._reactor, where.host, where.port, factory, ipv6_only=True))
+            self._ports.append(listen(self._reactor, where.host, where.port, factory, crowd, ipv6_only=True))
         except CannotListenError as error:
             if error.socketError.errno not in (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL):
                 raise SettingsError(f"{flag}: cannot listen on {where}: {error.socketError}") from None
@@ -155,6 +174,11 @@ class Proxy:
         for name, value in self._control.gauges().items():
             yield f"aegis_{name}", "gauge", _GAUGES[name], [({}, value)]
         yield "aegis_log_lines_dropped_total", "counter", "Lines that nobody read in time.", [({}, self._log.dropped)]
+        yield "aegis_open_files", "gauge", "Open files and sockets.", [({}, open_files())]
+        yield "aegis_open_files_limit", "gauge", "How many of them there may be.", [({}, self._files)]
+        for name, meaning, counted in _CROWD:
+            samples = [({"direction": server.side.direction}, counted(server.crowd)) for server in self._servers]
+            yield f"aegis_connections_{name}_total", "counter", meaning, samples
         connections = [({"direction": server.side.direction}, len(server.connections)) for server in self._servers]
         yield "aegis_connections", "gauge", "Open client connections, and streams of HTTP/2 ones.", connections
 
@@ -187,9 +211,19 @@ class Proxy:
         self._sweeping.stop()
         self._pool.close()
         await self._control.stop()
+        if self._tracing is not None:
+            await self._tracing.stop()
         self._log.sum_up()
         self._log.info("stopped")
         self._log.flush()
+
+
+def _tracing(settings: Settings, log: Log, reactor: Any) -> "Tracing":
+    try:
+        from aegis_proxy.shell.tracing import begin_tracing  # a large library that nobody else pays for
+    except ImportError:
+        raise SettingsError("--trace-endpoint: install aegis-proxy[tracing] first, or leave the flag away") from None
+    return begin_tracing(settings, log, reactor.callFromThread)
 
 
 def _app_of(connection: Connected) -> Address | None:
@@ -215,6 +249,7 @@ async def _as_deferred(result: Any) -> None:
 
 def run(settings: Settings) -> int:
     """Runs until SIGTERM or SIGINT; gives the exit code."""
+    forbid_dumps()
     reactor = install()
     log = Log(sys.stdout.fileno(), settings.log_level, reactor, time.time)
     globalLogBeginner.beginLoggingTo(

@@ -6,7 +6,8 @@ from twisted.python.failure import Failure
 
 from aegis_proxy.core.refusals import Refused
 from aegis_proxy.core.request import Request
-from aegis_proxy.shell.exchange import Judged
+from aegis_proxy.core.trace_context import trace_of
+from aegis_proxy.shell.exchange import Judged, Route
 from aegis_proxy.shell.logs import Log
 from aegis_proxy.shell.metrics import Metrics
 from aegis_proxy.shell.tunnel import Tunnel
@@ -29,13 +30,17 @@ class Records:
         assert route is not None
         self._metrics.count((direction, *route.label, _STATUS_CLASSES[response.status // 100]))
         self._metrics.observe(direction, now - exchange.began)
+        if route.span is not None:
+            route.span.answered(response.status)
         if self._access:
-            decision, reason, provider, policy, rule = route.label
+            verdict, reason, provider, policy, rule = route.label
             self._log.record(
                 {
                     "event": "access",
                     "direction": direction,
-                    "decision": decision,
+                    "decision": secrets.token_hex(8),
+                    "trace": _trace(exchange.request, route),
+                    "verdict": verdict,
                     "reason": reason,
                     "provider": provider,
                     "policy": policy,
@@ -59,6 +64,8 @@ class Records:
         if exchange is not None and exchange.route is not None:
             status = _STATUS_CLASSES[1 if exchange.response else 2]
             self._metrics.count((direction, *exchange.route.label, status))
+            if exchange.route.span is not None:
+                exchange.route.span.answered(exchange.response.status if exchange.response else 200)
         if self._access or tunnel.why:
             self._log.record(
                 {
@@ -89,15 +96,22 @@ class Records:
             path=exchange.request.path,
         )
 
-    def refused(self, direction: str, refused: Refused, request: Request | None, peer: bytes) -> str:
-        """A refusal; gives the decision id that the answer carries and the log explains."""
+    def refused(
+        self, direction: str, refused: Refused, request: Request | None, peer: bytes, route: Route | None = None
+    ) -> str:
+        """A refusal, by the judge or behind it on its `route`; gives the decision id that the answer carries and the
+        log explains.
+        """
         decision = secrets.token_hex(8)
         refusal = refused.refusal
         self._metrics.count((direction, "deny", refused.reason, "", "", "", _STATUS_CLASSES[refusal.status // 100]))
+        if route is not None and route.span is not None:
+            route.span.refused(refused)
         self._log.info(
             "refused",
             direction=direction,
             decision=decision,
+            trace=_trace(request, route),
             status=refusal.status,
             reason=refused.reason,
             detail=refused.detail,
@@ -122,10 +136,20 @@ class Records:
             peer=peer,
         )
 
-    def aborted(self, direction: str, why: str) -> None:
+    def aborted(self, direction: str, why: str, route: Route | None = None) -> None:
         self._metrics.abort(direction)
+        if route is not None and route.span is not None:
+            route.span.aborted()
         self._log.info("aborted", direction=direction, detail=why)
 
     def defect(self, failure: Failure) -> None:
         """An exception that nobody foresaw."""
         self._log.failure("defect", failure)
+
+
+def _trace(request: Request | None, route: Route | None) -> str:
+    """The id of the trace that a request came with or began; empty for none."""
+    if route is not None and route.span is not None:
+        return route.span.context.trace_id
+    trace = trace_of(request.fields) if request is not None else None
+    return trace.trace_id if trace is not None else ""

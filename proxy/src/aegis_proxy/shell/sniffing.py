@@ -34,7 +34,9 @@ class RedirectedConnections(Factory):
         self.own = own
         self.silence = silence
 
-    def buildProtocol(self, addr: IAddress | None) -> "Undecided":
+    def buildProtocol(self, addr: IAddress | None) -> "Undecided | None":
+        if not self.server.crowd.admits(self.server.connections):
+            return None
         return Undecided(self, (getattr(addr, "host", ""), getattr(addr, "port", 0)))
 
 
@@ -167,6 +169,14 @@ class Undecided(TcpProtocol):
         self._forget()
 
     # --- what a server asks of each of its connections (server.Accepted)
+
+    @property
+    def idle_since(self) -> float:
+        return self.began
+
+    def evict(self) -> None:
+        self._forget()
+        self.cut()
 
     def revoke(self, refused: Refused) -> None:
         """There is no request."""

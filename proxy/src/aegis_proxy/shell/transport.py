@@ -13,6 +13,8 @@ from twisted.internet import main, tcp
 from twisted.internet.interfaces import IReactorTCP
 from twisted.internet.protocol import ClientFactory, Factory, Protocol
 
+from aegis_proxy.shell.crowd import Crowd
+
 _READ_SIZE = 64 * 1024
 
 
@@ -55,7 +57,16 @@ class _ImmediateWrites:
 
 
 class ImmediateServer(_ImmediateWrites, tcp.Server):
-    """The accepted side of a connection."""
+    """The accepted side of a connection, counted by its port's crowd."""
+
+    def __init__(self, sock: socket, protocol: Any, client: Any, server: Any, sessionno: int, reactor: Any) -> None:
+        super().__init__(sock, protocol, client, server, sessionno, reactor)
+        self._crowd: Crowd = server.crowd
+        self._crowd.came()
+
+    def connectionLost(self, reason: Any) -> None:
+        self._crowd.left()
+        super().connectionLost(reason)
 
 
 class Transport(Interface):
@@ -105,6 +116,7 @@ class _ImmediateConnector(tcp.Connector):
 
 class _ImmediatePort(tcp.Port):
     transport = ImmediateServer
+    crowd: Crowd
 
 
 class _ImmediateIPv6Port(_ImmediatePort):
@@ -117,11 +129,19 @@ class _ImmediateIPv6Port(_ImmediatePort):
 
 
 def listen(
-    reactor: IReactorTCP, host: str, port: int, factory: Factory, backlog: int = 1024, *, ipv6_only: bool = False
+    reactor: IReactorTCP,
+    host: str,
+    port: int,
+    factory: Factory,
+    crowd: Crowd,
+    backlog: int = 1024,
+    *,
+    ipv6_only: bool = False,
 ) -> tcp.Port:
-    """Listens on an IP address. Raises twisted.internet.error.CannotListenError."""
+    """Listens on an IP address; `crowd` counts who comes. Raises twisted.internet.error.CannotListenError."""
     make = _ImmediateIPv6Port if ipv6_only else _ImmediatePort
     listening = make(port, factory, backlog, host, reactor)
+    listening.crowd = crowd
     listening.startListening()
     return listening
 

@@ -19,6 +19,7 @@ from zope.interface import implementer
 from aegis_proxy.core.refusals import Refused
 from aegis_proxy.core.upgrade import WEBSOCKET
 from aegis_proxy.core.websocket import GOING_AWAY, NOT_ALLOWED, Frames, close_frame
+from aegis_proxy.shell.crowd import INFINITE
 from aegis_proxy.shell.exchange import Exchange
 from aegis_proxy.shell.transport import TcpProtocol, Transport
 from aegis_proxy.shell.upstream import UpstreamConnection
@@ -200,6 +201,11 @@ class Tunnel:
             self._host.ended(self)
 
     # --- what a server asks of each of its connections (server.Accepted)
+
+    idle_since = INFINITE
+
+    def evict(self) -> None:
+        """Its deadline is its own: --tunnel-idle."""
 
     @property
     def under_way(self) -> Exchange | None:

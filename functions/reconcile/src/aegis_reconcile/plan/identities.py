@@ -3,12 +3,14 @@
 What a plugin makes at a provider outlives its Identity, so a mark comes first: a finalizer, and an annotation that
 names the provider, in one write. Whatever happens between that write and the last one, the next run finds the mark,
 asks the same provider and goes on. The mark goes only when the provider says that nothing is left.
+
+An Identity that moves bears the marks of both providers: it is made at the new one before it is removed at the old one.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from aegis_api.annotations import PREFIX
 from aegis_api.identity import Identity
@@ -26,9 +28,9 @@ from aegis_reconcile.objects import (
 )
 from aegis_reconcile.plan.actions import Action, Apply, Create, MergeMetadata
 from aegis_reconcile.plan.answers import Problem, Removed, Usable
-from aegis_reconcile.plan.identity_status import plan_identity_status
+from aegis_reconcile.plan.identity_status import WAITING, Kept, plan_identity_status, plan_unreadable_identity
 from aegis_reconcile.plan.names import MANAGED
-from aegis_reconcile.plan.status import settled
+from aegis_reconcile.plan.status import is_deleting, settled
 
 FINALIZER = PREFIX + "provider"
 HOLDER = PREFIX + "provisioned-by"
@@ -40,22 +42,24 @@ ORPHAN = "Orphan"
 class Observed:
     """All that the next step depends on.
 
-    `provider` is the one that the spec names. `holder` is the one that the mark names, if there is a mark.
+    `provider` is the one that the spec names. `holders` are the providers that the mark names, by reference.
     `unsuitable` says why the provider cannot serve this identity. `account` is the ServiceAccount, or why it cannot be
-    had. `cluster` is the cluster's id. `made` and `removed` are the provider's answers in this run.
-    `thorough`: ask the provider even where the status is settled.
+    had. `cluster` is the cluster's id. `made` and `removed` (by reference) are the providers' answers in this run, and
+    `untouched` the marks of this run behind which nothing can be yet. `thorough`: ask the provider even where the
+    status is settled.
     """
 
     document: Object = field(hash=False)
     identity: Identity
     provider: Usable | Problem
-    holder: Usable | Problem | None
+    holders: Mapping[str, Usable | Problem] = field(hash=False)
     unsuitable: Problem | None
     account: Object | Problem | None = field(hash=False)
     cluster: str
     thorough: bool
     made: Provisioned | Problem | None = None
-    removed: Removed | Problem | None = None
+    removed: Mapping[str, Removed | Problem] = field(factory=dict, hash=False)
+    untouched: frozenset[str] = frozenset()
 
 
 @frozen
@@ -73,6 +77,9 @@ class Provision:
 
 @frozen
 class Deprovision:
+    """`holder` is the reference by which the mark knows the provider."""
+
+    holder: str
     usable: Usable
     request: ProvisionRequest
 
@@ -88,93 +95,106 @@ class Finish:
 Step = Do | Provision | Deprovision | Finish
 
 
-def held_by(document: Object) -> str | None:
-    """The provider, as `Kind/name`, at which something may exist for this Identity; None if nothing does.
+def held_by(document: Object) -> tuple[str, ...]:
+    """The providers, as `Kind/name`, at which something may exist for this Identity.
 
-    Empty for a mark without a name, which is of somebody else's making: then the spec's provider holds it.
+    Empty is the one of a mark that names none, which is of somebody else's making: then the spec's provider holds.
     """
     if FINALIZER not in items(document, "metadata", "finalizers"):
-        return None
-    return text(document, "metadata", "annotations", HOLDER)
+        return ()
+    return tuple(dict.fromkeys(filter(None, text(document, "metadata", "annotations", HOLDER).split(",")))) or ("",)
+
+
+def with_mark(observed: Observed, document: Object, provider: Usable | Problem) -> Observed:
+    """After a change of the mark: the object in its new version, and the provider as it is now.
+
+    A provider that is deleted waits for the marks that it finds. Between our look at it and our mark it may have found
+    none.
+    """
+    before, after = held_by(observed.document), held_by(document)
+    holders = {name: observed.holders.get(name, provider) for name in after}
+    untouched = frozenset(name for name in after if name in observed.untouched or name not in before)
+    return evolve(observed, document=document, provider=provider, holders=holders, untouched=untouched)
 
 
 def next_step(observed: Observed, now: str) -> Step:
     """Total. Each step changes what is observed, so that a few of them end in Finish."""
-    deleting = text(observed.document, "metadata", "deletionTimestamp") != ""
-    holder = observed.holder
-    if holder is None:
-        return Finish((), None) if deleting else _establish(observed, now)
-    return _let_go(observed, holder, now) if deleting or _moved(observed) else _establish(observed, now)
+    document, provider, account = observed.document, observed.provider, observed.account
+    if is_deleting(document):
+        return _leave(observed, held_by(document), now) or Finish((), None)
+    if isinstance(provider, Problem):
+        return _stop(observed, provider, now)
+    if observed.unsuitable is not None:
+        return _stop(observed, observed.unsuitable, now)
+    if isinstance(account, Problem):
+        return _stop(observed, account, now)
+    if account is None or _lacks_owner(account, document):
+        return Do(_account(observed, account))
+    makes = provider.makes_objects
+    step = _make(observed, provider, now) if makes else None
+    if step is not None:
+        return step
+    old = tuple(name for name in held_by(document) if not (makes and name in ("", provider.reference)))
+    return _leave(observed, old, now) or _finish(observed, now, None)
 
 
-def _moved(observed: Observed) -> bool:
-    """Whether what was made is at another provider than the one to use now, or the latter keeps nothing."""
-    provider = observed.provider
-    if not isinstance(provider, Usable):
-        return False
-    return not provider.makes_objects or held_by(observed.document) not in ("", provider.reference)
+def _stop(observed: Observed, obstacle: Problem, now: str) -> Step:
+    """Nothing can be made now. A mark of this run goes again: a provider that is gone could not take it away later."""
+    if observed.untouched:
+        return Do(_mark(observed.document, _without(observed.document, observed.untouched)))
+    return _finish(observed, now, obstacle)
 
 
-def _let_go(observed: Observed, holder: Usable | Problem, now: str) -> Step:
-    orphan = text(observed.document, "metadata", "annotations", DELETION_POLICY) == ORPHAN
-    if orphan or isinstance(observed.removed, Removed):
-        return Do(_mark(observed.document, None))
-    if isinstance(observed.removed, Problem):
-        return _finish(observed, now, _waiting(observed, observed.removed))
-    if isinstance(holder, Problem):
-        return _finish(observed, now, _waiting(observed, holder))
-    return Deprovision(holder, _request(observed, holder))
+def _make(observed: Observed, provider: Usable, now: str) -> Step | None:
+    """Until the identity is at its provider; None when it is."""
+    document, marks, name = observed.document, held_by(observed.document), provider.reference
+    if name not in marks and "" not in marks:
+        return Do(_mark(document, (*marks, name)))
+    known = settled(document) and text(document, "status", "providerUid") == provider.provider.metadata.uid
+    if observed.made is None and (observed.thorough or not known):
+        return Provision(provider, _request(observed, provider))
+    return _finish(observed, now, observed.made) if isinstance(observed.made, Problem) else None
 
 
-def _waiting(observed: Observed, cause: Problem) -> Problem:
-    since = text(observed.document, "metadata", "deletionTimestamp")
-    what = f"to be deleted since {since}, it waits for" if since else "before it uses its new provider, it waits for"
-    holder = held_by(observed.document) or "its provider"
+def _leave(observed: Observed, marks: tuple[str, ...], now: str) -> Step | None:
+    """Until nothing is left at these providers; None when nothing is."""
+    document = observed.document
+    orphan = text(document, "metadata", "annotations", DELETION_POLICY) == ORPHAN
+    waits: list[Problem] = []
+    for name in marks:
+        answer = observed.removed.get(name, observed.holders[name])
+        if orphan or isinstance(answer, Removed):
+            return Do(_mark(document, _without(document, {name})))
+        if isinstance(answer, Usable):
+            return Deprovision(name, answer, _request(observed, answer))
+        waits.append(_waiting(document, name, answer))
+    return _finish(observed, now, next((wait for wait in waits if wait.again), waits[0])) if waits else None
+
+
+def _without(document: Object, names: Collection[str]) -> tuple[str, ...]:
+    return tuple(name for name in held_by(document) if name not in names)
+
+
+def _waiting(document: Object, holder: str, cause: Problem) -> Problem:
+    since = text(document, "metadata", "deletionTimestamp")
+    what = f"to be deleted since {since}, it waits for" if since else "it has moved to its new provider and waits for"
     return Problem(
-        "WaitingForProvider",
-        f"{what} {holder} to remove what it holds for this identity ({cause.reason}: {cause.message}); "
-        f"to leave it there, annotate the Identity with {DELETION_POLICY}={ORPHAN}",
+        WAITING,
+        f"{what} {holder or 'its provider'} to remove what it holds for this identity ({cause.reason}: "
+        f"{cause.message}); to leave it there, annotate the Identity with {DELETION_POLICY}={ORPHAN}",
         cause.again,
         cause.retry_after,
         cause.reachable,
     )
 
 
-def _establish(observed: Observed, now: str) -> Step:
-    document, provider, account = observed.document, observed.provider, observed.account
-    if isinstance(provider, Problem):
-        return _finish(observed, now, provider)
-    if observed.unsuitable is not None:
-        return _finish(observed, now, observed.unsuitable)
-    if isinstance(account, Problem):
-        return _finish(observed, now, account)
-    if account is None or _lacks_owner(account, document):
-        return Do(_account(observed, account))
-    if not provider.makes_objects:
-        return _finish(observed, now, None)
-    if observed.holder is None:
-        return Do(_mark(document, provider.reference))
-    if observed.made is None and (observed.thorough or not settled(document)):
-        return Provision(provider, _request(observed, provider))
-    return _finish(observed, now, observed.made if isinstance(observed.made, Problem) else None)
-
-
 def _finish(observed: Observed, now: str, problem: Problem | None) -> Finish:
+    document = observed.document
     usable = observed.provider if isinstance(observed.provider, Usable) else None
-    metadata, provider_uid = _metadata(observed.document), text(observed.document, "status", "providerUid")
-    if isinstance(observed.made, Provisioned) and usable is not None:
-        metadata, provider_uid = observed.made.metadata, usable.provider.metadata.uid
-    actions = plan_identity_status(
-        observed.document,
-        observed.identity,
-        usable,
-        observed.holder is not None,
-        metadata,
-        provider_uid,
-        problem,
-        now,
-        observed.thorough,
-    )
+    kept = Kept(text(document, "status", "providerUid"), _metadata(document)) if held_by(document) else None
+    if kept and usable and isinstance(observed.made, Provisioned):
+        kept = Kept(usable.provider.metadata.uid, observed.made.metadata)
+    actions = plan_identity_status(document, observed.identity, usable, kept, problem, now, observed.thorough)
     return Finish(actions, problem if problem is not None and problem.again else None)
 
 
@@ -184,28 +204,37 @@ def _metadata(document: Object) -> Mapping[str, str]:
 
 
 def _request(observed: Observed, usable: Usable) -> ProvisionRequest:
-    spec = usable.provider.spec
+    spec, document = usable.provider.spec, observed.document
+    theirs = text(document, "status", "providerUid") in ("", usable.provider.metadata.uid)
     return ProvisionRequest(
         subject=observed.identity.subject,
         owner=Owner(observed.cluster, observed.identity.metadata.uid),
         audience=spec.audience,
         audience_per_destination=spec.audience_per_destination,
         hosts=observed.identity.hosts,
-        metadata=_metadata(observed.document),
+        metadata=_metadata(document) if theirs else {},
     )
 
 
-def _mark(document: Object, holder: str | None) -> MergeMetadata:
-    """Sets or takes the mark. A merge patch, because an apply makes an object that has gone in the meantime."""
+def _mark(document: Object, holders: tuple[str, ...]) -> MergeMetadata:
+    """Says who holds. A merge patch, because an apply makes an object that has gone in the meantime."""
     others = [name for name in items(document, "metadata", "finalizers") if name != FINALIZER]
     return MergeMetadata(
         key_of(IDENTITY, document),
         {
             "resourceVersion": text(document, "metadata", "resourceVersion"),
-            "finalizers": [*others, FINALIZER] if holder else others,
-            "annotations": {HOLDER: holder},
+            "finalizers": [*others, FINALIZER] if holders else others,
+            "annotations": {HOLDER: ",".join(holders) or None},
         },
     )
+
+
+def plan_unreadable(document: Object, message: str, now: str, refresh: bool) -> tuple[Action, ...]:
+    """For an Identity that the parser refuses. It is not known for whom to clean up: only its owner can let it go."""
+    orphan = text(document, "metadata", "annotations", DELETION_POLICY) == ORPHAN
+    if is_deleting(document) and orphan and held_by(document):
+        return (_mark(document, ()),)
+    return plan_unreadable_identity(document, message, now, refresh)
 
 
 def _lacks_owner(account: Object, document: Object) -> bool:

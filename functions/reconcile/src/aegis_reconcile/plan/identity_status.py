@@ -2,54 +2,65 @@
 
 from collections.abc import Mapping
 
+from attrs import field, frozen
+
 from aegis_api.conditions import Condition
 from aegis_api.identity import Identity
 from aegis_reconcile.objects import IDENTITY, Object, key_of, mapping, text
 from aegis_reconcile.plan.actions import Action
 from aegis_reconcile.plan.answers import Problem, Usable
-from aegis_reconcile.plan.status import PROVIDER_REACHABLE, PROVISIONED, READY, condition, write_status
+from aegis_reconcile.plan.status import PROVIDER_REACHABLE, PROVISIONED, READY, condition, is_deleting, write_status
+
+WAITING = "WaitingForProvider"
+"""The reason while something is left at a provider that the Identity leaves."""
+
+
+@frozen
+class Kept:
+    """What the provider of that uid (empty: not known) gave back, and wants to see again."""
+
+    provider_uid: str
+    metadata: Mapping[str, str] = field(hash=False)
 
 
 def plan_identity_status(
     document: Object,
     identity: Identity,
     usable: Usable | None,
-    held: bool,
-    metadata: Mapping[str, str],
-    provider_uid: str,
+    kept: Kept | None,
     problem: Problem | None,
     now: str,
     refresh: bool,
 ) -> tuple[Action, ...]:
-    """`usable` is the provider in use, `problem` what stands in the way.
-
-    `held`: something may exist at a provider; `metadata` is what its plugin wants back, of the provider `provider_uid`.
-    """
+    """`usable` is the provider in use, `problem` what stands in the way. `kept`: something may exist at a provider."""
     fields: dict[str, object] = {"subject": str(identity.subject)}
     if usable is not None:
         fields["provider"] = usable.provider.spec.type
-    if metadata and held:
-        fields["metadata"] = dict(metadata)
-        if provider_uid:
-            fields["providerUid"] = provider_uid
-    conditions = _good(document, identity, usable) if problem is None else _bad(document, problem, held)
+    if kept and kept.provider_uid:
+        fields["providerUid"] = kept.provider_uid
+    if kept and kept.metadata:
+        fields["metadata"] = dict(kept.metadata)
+    moved = problem is not None and problem.reason == WAITING and not is_deleting(document)
+    if problem is None or moved:
+        conditions = _good(document, identity, usable, problem)
+    else:
+        conditions = _bad(document, problem, kept is not None)
     return write_status(key_of(IDENTITY, document), document, fields, conditions, now, refresh)
 
 
 def plan_unreadable_identity(document: Object, message: str, now: str, refresh: bool) -> tuple[Action, ...]:
     """The status of an Identity that the parser refuses. What is known of the provider's side stays."""
-    metadata = mapping(document, "status", "metadata")
-    provider_uid = text(document, "status", "providerUid")
-    fields: dict[str, object] = {"metadata": metadata} if metadata else {}
-    if metadata and provider_uid:
-        fields["providerUid"] = provider_uid
-    conditions = _bad(document, Problem("SpecInvalid", message), bool(metadata))
+    metadata, uid = mapping(document, "status", "metadata"), text(document, "status", "providerUid")
+    fields = {**({"metadata": metadata} if metadata else {}), **({"providerUid": uid} if uid else {})}
+    conditions = _bad(document, Problem("SpecInvalid", message), bool(fields))
     return write_status(key_of(IDENTITY, document), document, fields, conditions, now, refresh)
 
 
-def _good(document: Object, identity: Identity, usable: Usable | None) -> list[Condition]:
+def _good(document: Object, identity: Identity, usable: Usable | None, left: Problem | None) -> list[Condition]:
     makes = usable is not None and usable.makes_objects
     made = ("Provisioned", "the provider knows this identity") if makes else ("NothingToMake", _NOTHING)
+    if left is not None:
+        made = (left.reason, left.message)
     return [
         condition(document, READY, True, "Ready", f"pods of {identity.subject} get tokens of this provider"),
         condition(document, PROVIDER_REACHABLE, True, "Answered", "the provider answered when it was last asked"),

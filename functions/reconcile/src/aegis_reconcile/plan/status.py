@@ -26,6 +26,11 @@ def seen(document: Object) -> bool:
     return bool(part(document, "status", "observedGeneration") == generation_of(document))
 
 
+def is_deleting(document: Object) -> bool:
+    """Whether somebody has deleted it: it is there until its last finalizer goes."""
+    return text(document, "metadata", "deletionTimestamp") != ""
+
+
 def condition_of(document: Object, name: str) -> Condition | None:
     return next((item for item in read_conditions(document.get("status")) if item.type == name), None)
 

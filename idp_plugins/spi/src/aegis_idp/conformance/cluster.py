@@ -3,17 +3,44 @@
 import time
 import uuid
 from collections.abc import Mapping
+from typing import Protocol
 
 import jwt
 
 from aegis_api.names import Subject
 from aegis_idp.blocking import ApiServer, BlockingHttp
 from aegis_idp.conformance.loopback import Answer, LoopbackServer, Received
-from aegis_idp.conformance.signing import KeyRing
+from aegis_idp.conformance.signing import KeyRing, SigningKey
+from aegis_idp.http import Http
 from aegis_idp.values import Secret
 
 _API_AUDIENCE = "https://kubernetes.default.svc"
 _POD = Subject("aegis-system", "pod")
+
+
+class Keys(Protocol):
+    """The keys of an issuer, as `signing.KeyRing`."""
+
+    @property
+    def current(self) -> SigningKey: ...
+
+    def rotate(self, *, overlap: bool = True) -> None: ...
+
+
+class AnyCluster(Protocol):
+    """What the tests need of a cluster: `Cluster`, or a real one."""
+
+    @property
+    def issuer(self) -> str: ...
+
+    @property
+    def keys(self) -> Keys: ...
+
+    def claims(self, subject: Subject, audience: str, seconds: int = 3600) -> dict[str, object]: ...
+
+    def token(self, subject: Subject, audience: str, seconds: int = 3600) -> Secret: ...
+
+    def http(self) -> Http: ...
 
 
 class Cluster:

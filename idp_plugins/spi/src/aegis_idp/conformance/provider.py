@@ -10,7 +10,7 @@ from aegis_api.hosts import HostPattern
 from aegis_api.names import Subject
 from aegis_api.reading import Node
 from aegis_idp.blocking import run
-from aegis_idp.conformance.cluster import Cluster
+from aegis_idp.conformance.cluster import AnyCluster
 from aegis_idp.conformance.mounts import Mounts
 from aegis_idp.errors import ClaimRefused
 from aegis_idp.http import Http, Response
@@ -56,7 +56,7 @@ class ProviderUnderTest:
 
     plugin: Plugin[Any]
     config: Mapping[str, object]
-    cluster: Cluster
+    cluster: AnyCluster
     http: Http = field()
     audience: str = "aegis"
     secret: Callable[[Subject, SecretKey], str] = lambda _, __: ""
@@ -82,8 +82,7 @@ class ProviderUnderTest:
 
     def context(self, subject: Subject, destinations: tuple[str, ...] = ()) -> PodContext:
         """A pod of `subject`; with `destinations` it wants one audience for each of them."""
-        hosts = tuple(HostPattern(host) for host in destinations) or (HostPattern("*.svc"),)
-        return PodContext(subject, self.audience, bool(destinations), hosts)
+        return PodContext(subject, self.audience, bool(destinations), _hosts(destinations))
 
     def needs(self, subject: Subject, destinations: tuple[str, ...] = ()) -> PodNeeds:
         return self.plugin.pod_needs(self.settings, self.context(subject, destinations))
@@ -120,13 +119,17 @@ class ProviderUnderTest:
         )
         return evolve(request, **changes)
 
-    def make_known(self, subject: Subject) -> Provisioned:
-        """Lets the server know `subject`, by the plugin or by `enrol`."""
+    def make_known(self, subject: Subject, destinations: tuple[str, ...] = ()) -> Provisioned:
+        """Lets the server know `subject`, by the plugin or by `enrol`; with `destinations` as in `context`."""
         self.enrol(subject)
-        return self.made(subject)
+        return self.made(subject, audience_per_destination=bool(destinations), hosts=_hosts(destinations))
 
     def made(self, subject: Subject, **changes: Any) -> Provisioned:
         """The plugin's answer to the request for `subject`, kept as its Identity's status keeps it."""
         made = run(self.plugin.provision(self.settings, self.request(subject, **changes), self.http))
         self._known[subject] = made.metadata
         return made
+
+
+def _hosts(destinations: tuple[str, ...]) -> tuple[HostPattern, ...]:
+    return tuple(HostPattern(host) for host in destinations) or (HostPattern("*.svc"),)

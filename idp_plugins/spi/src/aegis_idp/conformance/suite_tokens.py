@@ -39,7 +39,7 @@ class TokenSuite:
             mounts = provider.mounts(_ORDERS, (here, there))
         except Misconfigured:
             return  # said at admission, which another test looks at
-        provider.make_known(_ORDERS)
+        provider.make_known(_ORDERS, (here, there))
         token = _acquired(provider, mounts, here)
         assert verified(provider, token, here)
         assert verified(provider, _acquired(provider, mounts, there), there)

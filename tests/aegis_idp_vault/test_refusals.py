@@ -1,0 +1,30 @@
+"""What to do about an error. tests/integration brings each about on a real Vault."""
+
+import pytest
+
+from aegis_idp_vault.refusals import explained
+from aegis_idp_vault.settings import VaultSettings
+
+SETTINGS = VaultSettings("https://vault.example", mount="k8s", role="pods", key="mesh")
+
+
+@pytest.mark.parametrize(
+    ("status", "said", "hint"),
+    [
+        (503, "Vault is sealed", "unseal it"),
+        (400, 'role "pods" could not be found', "make the role at auth/k8s"),
+        (
+            400,
+            "error validating token: invalid audience (aud) claim: audience claim does not match any bound audience",
+            "bound_audiences: vault in that of pods (pods), https://vault.example in that of the reconcile function",
+        ),
+        (400, 'role "aegis.k8s.x" not found', "look at the conditions of its Identity"),
+        (400, 'cannot find key "mesh"', "make the key mesh"),
+        (429, "", "rate limit quota"),
+        (500, "", "look at its log"),
+        (400, "something new", "compare the settings with those at auth/k8s"),
+    ],
+)
+def test_each_has_its_way_out(status: int, said: str, hint: str) -> None:
+    """By what Vault says, else by the status."""
+    assert hint in explained(SETTINGS, status, said)

@@ -1,0 +1,124 @@
+"""What a request costs within the proxy alone, without sockets and kernel: `PYTHONPATH=tests python -m bench.stack`.
+
+`task bench` says what a user pays. This says where to look: it is quick, and its least figure is steady even on a
+machine that does other work. Both ends of the proxy are fed with bytes on wires that lead nowhere.
+"""
+
+import sys
+import time
+from collections.abc import Callable, Sequence
+from functools import cache
+from types import SimpleNamespace
+from typing import Any
+
+from twisted.internet.defer import Deferred
+
+from aegis_api.policy import IngressPolicy
+from aegis_api.resources import parse_resource
+from aegis_proxy.core.rules import compile_rules
+from aegis_proxy.core.snapshot import Snapshot
+from aegis_proxy.shell.ingress import IngressSide
+from aegis_proxy.shell.metrics import Metrics
+from aegis_proxy.shell.records import Records
+from aegis_proxy.shell.server import Deadlines, Server
+from aegis_proxy.shell.upstream import UpstreamConnection, UpstreamPool
+from bench.mesh import Mesh
+from bench.peers import NAMESPACE, aegis_resources
+from support.tokens import authorities
+
+_APP = ("127.0.0.1", 8080)
+_ANSWER = b"HTTP/1.1 200 OK\r\ncontent-length: 1024\r\ncontent-type: text/plain\r\n\r\n" + b"x" * 1024
+_TRIALS = 60
+
+
+class Wire:
+    """A transport that leads nowhere; `written` is what was sent on it last."""
+
+    def __init__(self) -> None:
+        self.written = b""
+
+    def write(self, data: bytes) -> None:
+        self.written = data
+
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        return lambda *_: None
+
+
+@cache
+def snapshot_of(mesh: Mesh) -> Snapshot:
+    """What a proxy in that mesh enforces."""
+    parsed = [parse_resource(document, NAMESPACE) for document in aegis_resources(mesh)]
+    policies = [each for each in parsed if isinstance(each, IngressPolicy)]
+    return Snapshot(1, authorities(mesh.key), compile_rules(policies, missing=False))
+
+
+def stack(mesh: Mesh) -> Callable[[bytes], bytes]:
+    """A client connection with an idle connection to the app: takes a request head, gives the whole answer."""
+    control: Any = SimpleNamespace(snapshot=snapshot_of(mesh), refetch_keys=lambda *_: None)
+    log: Any = SimpleNamespace(info=lambda *_, **__: None)
+    records = Records(log, Metrics(), access=False)
+    pool = UpstreamPool(None)
+    server = Server(IngressSide(control, records, time.time, _APP), pool, records, time.monotonic, Deadlines())
+    app, client = Wire(), Wire()
+    upstream, connection = UpstreamConnection(pool, _APP, Deferred()), server.connection(b"127.0.0.1")
+    for protocol, wire in ((upstream, app), (connection, client)):
+        ends: Any = protocol
+        ends.makeConnection(wire)
+    pool.keep(upstream)
+
+    def exchange(head: bytes) -> bytes:
+        connection.dataReceived(head)
+        upstream.dataReceived(_ANSWER)
+        return client.written
+
+    return exchange
+
+
+def heads(mesh: Mesh, tokens: Sequence[str], path: str = "") -> list[bytes]:
+    """Requests as wrk sends them; `path` may hold `{}` for their number."""
+    path = path or mesh.path
+    return [
+        f"GET {path.format(number)} HTTP/1.1\r\nHost: 127.0.0.1:3127\r\nAuthorization: Bearer {token}\r\n\r\n".encode()
+        for number, token in enumerate(tokens)
+    ]
+
+
+def least(mesh: Mesh, requests: Callable[[], list[bytes]]) -> float:
+    """Microseconds per request: the least of some trials, each with requests of its own."""
+    figures = []
+    for _ in range(_TRIALS):
+        exchange, asked = stack(mesh), requests()
+        asked = [bytes(bytearray(head)) for head in asked]  # from a socket, no two are the same object
+        for head in asked[:32]:
+            if not exchange(head).startswith(b"HTTP/1.1 200"):
+                raise SystemExit(f"not authorised: {exchange(head)!r}")
+        began = time.process_time()
+        for head in asked[32:]:
+            exchange(head)
+        figures.append((time.process_time() - began) / (len(asked) - 32) * 1e6)
+    return min(figures)
+
+
+def main() -> None:
+    mesh, numbers = Mesh(), iter(range(10**9))
+
+    def fresh(mesh: Mesh, count: int) -> list[str]:
+        return [mesh.token(jti=str(next(numbers))) for _ in range(count)]
+
+    one = [mesh.token()] * 600
+    cases: dict[str, tuple[Mesh, Callable[[], list[bytes]]]] = {
+        "the same head again": (mesh, lambda: heads(mesh, one)),
+        "one token, another path each time": (mesh, lambda: heads(mesh, one, f"{mesh.path}/{{}}")),
+        "10,000 rules": (large := Mesh(rules=10_000), lambda: heads(large, [large.token()] * 600)),
+        "a fresh token each time, RS256": (mesh, lambda: heads(mesh, fresh(mesh, 100))),
+        "a fresh token each time, ES256": (
+            elliptic := Mesh(algorithm="ES256"),
+            lambda: heads(elliptic, fresh(elliptic, 100)),
+        ),
+    }
+    for name, (enforced, requests) in cases.items():
+        sys.stdout.write(f"{least(enforced, requests):7.1f} us  {name}\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,85 @@
+"""A real Vault that is sealed, stopped, slow or gone: what the plugin says, and that it says it in time."""
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from attrs import evolve
+
+from aegis_api.names import Subject
+from aegis_idp.blocking import BlockingHttp, run
+from aegis_idp.conformance import HOST, Cluster, ProviderUnderTest
+from aegis_idp.errors import ProviderError, Unavailable
+from aegis_idp_vault import PLUGIN
+from servers.build import programs
+from servers.vault import VaultServer
+
+pytestmark = pytest.mark.servers
+
+ORDERS = Subject("shop", "orders")
+PATIENCE = 1.0
+
+
+@pytest.fixture
+def own_vault(tmp_path: Path) -> Iterator[VaultServer]:
+    """One that the test may break."""
+    with VaultServer(programs("vault")["vault"], tmp_path / "vault.log") as started:
+        yield started
+
+
+@pytest.fixture
+def provider(own_vault: VaultServer) -> Iterator[ProviderUnderTest]:
+    with Cluster(public=True) as cluster:
+        config = {"jwks_url": cluster.jwks_uri, "bound_issuer": cluster.issuer}
+        mount = own_vault.trust_cluster(config, HOST)
+        settings = {"address": own_vault.url, "mount": mount.path, "accessor": mount.accessor}
+        provider = ProviderUnderTest(PLUGIN, settings, cluster, http=BlockingHttp(seconds=PATIENCE))
+        evolve(provider, http=BlockingHttp()).make_known(ORDERS)
+        yield provider
+
+
+def _troubles(provider: ProviderUnderTest) -> list[ProviderError]:
+    """What each question of the plugin raises."""
+    request = provider.request(ORDERS)
+    found: list[ProviderError] = []
+    for question in (
+        PLUGIN.acquire(provider.settings, provider.mounts(ORDERS).request("aegis"), provider.http),
+        PLUGIN.trust(provider.settings, provider.http),
+        PLUGIN.provision(provider.settings, request, provider.http),
+        PLUGIN.deprovision(provider.settings, request, provider.http),
+    ):
+        with pytest.raises(Unavailable) as caught:
+            run(question)
+        found.append(caught.value)
+    return found
+
+
+def test_a_sealed_vault(provider: ProviderUnderTest, own_vault: VaultServer) -> None:
+    """It passes, and somebody has to do something."""
+    own_vault.ask("POST", "sys/seal", {})
+    assert ["unseal it" in str(error) for error in _troubles(provider)] == [True] * 4
+
+
+def test_a_vault_that_is_down(provider: ProviderUnderTest, own_vault: VaultServer) -> None:
+    """It passes; and nothing is lost of what was made."""
+    own_vault.process.stop()
+    assert all("no answer" in str(error) for error in _troubles(provider))
+
+
+def test_a_vault_that_hangs(provider: ProviderUnderTest, own_vault: VaultServer) -> None:
+    """The client's patience ends, and with Vault awake again the same calls go through."""
+    pid = own_vault.process.pid
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        started = time.monotonic()
+        assert all("no answer" in str(error) for error in _troubles(provider))
+        assert time.monotonic() - started < 30 * PATIENCE
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    patient = evolve(provider, http=BlockingHttp())
+    patient.make_known(ORDERS)
+    request = patient.mounts(ORDERS).request("aegis")
+    assert run(PLUGIN.acquire(patient.settings, request, patient.http)).reveal()
