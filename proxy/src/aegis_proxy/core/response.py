@@ -15,7 +15,7 @@ from aegis_proxy.core.refusals import UPSTREAM_BROKEN, Refused
 from aegis_proxy.core.request import Body
 from aegis_proxy.core.upgrade import agreed
 
-STATUS_LINE = re.compile(rb"HTTP/1\.[01] ([1-5][0-9]{2})(?: [\t -~\x80-\xff]*)?")
+STATUS_LINE = re.compile(rb"HTTP/1\.[01] ([1-5][0-9]{2})( [\t -~\x80-\xff]*)?")
 _LENGTH = re.compile(rb"0|[1-9][0-9]{0,17}")
 _SINGLE = frozenset({field.CONTENT_LENGTH, field.TRANSFER_ENCODING})
 _LISTS = frozenset({field.CONNECTION, field.UPGRADE})
@@ -63,6 +63,7 @@ def _parse(block: bytes, method: bytes, asked: bytes) -> Response:
     if lines is None or start is None or len(lines) > MAX_FIELDS + 1:
         raise Refused(UPSTREAM_BROKEN, "a head that is no HTTP/1.1 response")
     status = int(start[1])
+    first = b"HTTP/1.1" + lines[0][8:] + (b"" if start[2] else b" ")  # the space is no option: RFC 9112 section 4
     passing: list[bytes] = []
     read: dict[int, bytes] = {}
     for line in lines[1:]:
@@ -91,9 +92,8 @@ def _parse(block: bytes, method: bytes, asked: bytes) -> Response:
         if http_1_0 or not read.keys().isdisjoint(_SINGLE):  # RFC 9110 sections 7.8 and 8.6, RFC 9112 section 6.1
             raise Refused(UPSTREAM_BROKEN, "an upgrade with a body, or in HTTP/1.0")
         upgrade = agreed(read.get(field.UPGRADE), connection, asked)
-        return Response(status, lines[0], passing, body, length, False, upgrade)
-    line = lines[0] if not http_1_0 else b"HTTP/1.1" + lines[0][8:]
-    return Response(status, line, passing, body, length, keep_alive and body is not Body.UNTIL_CLOSE)
+        return Response(status, first, passing, body, length, False, upgrade)
+    return Response(status, first, passing, body, length, keep_alive and body is not Body.UNTIL_CLOSE)
 
 
 # Apps repeat the heads of their responses to the letter; those up to this size are remembered, 512 of them at most.
