@@ -2,6 +2,7 @@
 
 import re
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -34,6 +35,7 @@ def test_names_are_such_that_vault_takes_them(subject: Subject, audience: str) -
 
 
 @given(st.tuples(SUBJECTS, st.text()), st.tuples(SUBJECTS, st.text()))
+@pytest.mark.attack("J44")
 def test_two_identities_or_audiences_are_two_names(one: tuple[Subject, str], other: tuple[Subject, str]) -> None:
     """A name is hashed where it is long, and an audience always: none is taken for another."""
     names = {role_name("jwt", ENTITY, subject, role_suffix(audience)) for subject, audience in (one, other)}

@@ -16,6 +16,7 @@ from aegis_idp_vault import PLUGIN
 ORDERS = Subject("shop", "orders")
 
 
+@pytest.mark.attack("S07")
 def test_a_token_is_a_login_and_a_question(provider: ProviderUnderTest) -> None:
     """The token of the login goes to Vault alone, in its header; the ServiceAccount token in the login's body."""
     provider.make_known(ORDERS)

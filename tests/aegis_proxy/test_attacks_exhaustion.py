@@ -4,11 +4,19 @@ Deadlines (D01) are tested in virtual time beside their code, in shell/test_serv
 """
 
 import gzip
+import json
+import re
+import socket
+import struct
+import subprocess
+import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import pytest
+import yaml
 
 from support.mesh import LAST, RULES, Mesh, request
 from support.proxy_process import ProxyProcess, policy, provider, token
@@ -214,14 +222,73 @@ def test_d11_compressed_bodies_pass_as_they_are(mesh: Mesh, coding: bytes) -> No
     assert mesh.proxy.resident() - before < GROWTH
 
 
-def test_d12_connections_that_break_leave_nothing_behind(mesh: Mesh) -> None:
-    """Whatever the moment: file descriptors return to where they were."""
-    mesh.ask(request(b"/public", b"Connection: close"))
-    eventually(lambda: mesh.proxy.open_files() < 60)
-    before = mesh.proxy.open_files()
-    for number in range(60):
-        with mesh.client() as client:
-            client.send(
-                request(b"/upload", b"Content-Length: 10", method=b"POST", body=b"0123456789")[: 20 + 7 * number]
-            )
-    eventually(lambda: mesh.proxy.open_files() <= before + 2)
+@pytest.mark.parametrize("reset", [False, True], ids=["FIN", "RST"])
+def test_d12_connections_that_break_leave_nothing_behind(tmp_path: Path, reset: bool) -> None:
+    """At every byte of a request: file descriptors and memory return to where they were."""
+    whole = request(b"/upload", b"Content-Length: 10", method=b"POST", body=b"0123456789")
+    with small(tmp_path) as mesh:
+
+        def break_off(times: int) -> None:
+            for number in range(times):
+                with mesh.client() as client:
+                    client.send(whole[: number % len(whole)])
+                    if reset:
+                        client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+        break_off(len(whole))
+        mesh.origin.reset()
+        eventually(lambda: mesh.proxy.open_files() < 40)
+        files, memory = mesh.proxy.open_files(), mesh.proxy.resident()
+        break_off(3 * len(whole))
+        mesh.origin.reset()
+        eventually(lambda: mesh.proxy.open_files() <= files)
+        assert mesh.proxy.resident() - memory < 4 * MIB
+        assert 'aegis_connections{direction="inbound"} 0' in mesh.proxy.metrics()
+
+
+def test_d10_a_flood_of_refusals_is_no_flood_of_the_log(tmp_path: Path) -> None:
+    """Thousands within a moment: some lines for each reason, and one that says how many more there were."""
+    with small(tmp_path) as mesh:
+        for _ in range(30):
+            with mesh.client() as client:
+                client.send(request(auth=False) * 99 + request(b"/nothing") + LAST)
+                assert len(client.answers()) == 101
+        for _ in range(100):
+            assert mesh.ask(b"GET\r\n\r\n")[0].status == 400
+        mesh.proxy.stop()
+        assert mesh.proxy.wait() == 0
+        refused = Counter(event["reason"] for event in mesh.proxy.of("refused"))
+        held_back = Counter[str]()
+        for event in mesh.proxy.of("suppressed"):
+            held_back[event["reason"]] += event["lines"]
+        assert refused + held_back == Counter(no_token=2970, not_allowed=30, bad_request=100)
+        assert refused["no_token"] < 200
+
+
+def test_d10_a_log_that_nobody_reads_holds_nobody_up(tmp_path: Path) -> None:
+    """Not even with a line for each request: what does not fit is dropped, and counted."""
+    with RecordingOrigin() as origin:
+        (tmp_path / "mesh.yaml").write_text(yaml.safe_dump_all([provider(), policy(*RULES)]))
+        command = [sys.executable, "-m", "aegis_proxy", "run", "--namespace=shop", "--egress-listen=", "--access-log"]
+        command += [f"--resources={tmp_path / 'mesh.yaml'}", "--provider=corp", "--policy=orders"]
+        command += [f"--{name}-listen=127.0.0.1:0" for name in ("ingress", "admin")]
+        command += [f"--ingress-upstream=127.0.0.1:{origin.port}"]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+            assert process.stdout is not None
+            try:
+                bound: dict[str, str] = {}
+                while "ingress" not in bound:
+                    bound = json.loads(process.stdout.readline())
+                ports = {name: int(bound[name].rpartition(":")[2]) for name in ("ingress", "admin")}
+                long = request(b"/public/" + b"x" * 900)
+                with RawClient(ports["ingress"]) as client:
+                    for _ in range(60):
+                        client.send(long * 25)
+                        assert [client.answer().status for _ in range(25)] == [200] * 25
+                with RawClient(ports["admin"]) as client:
+                    client.send(b"GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n")
+                    metrics = client.answer().body.decode()
+                (dropped,) = re.findall(r"aegis_log_lines_dropped_total (\d+)", metrics)
+                assert int(dropped) > 100
+            finally:
+                process.kill()

@@ -1,4 +1,6 @@
+import socket
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import pytest
 from twisted.internet.defer import Deferred
@@ -154,6 +156,24 @@ def test_a_port_where_nobody_listens_is_refused() -> None:
 
     refused = on_reactor(work())
     assert (refused.refusal, refused.detail) == (UPSTREAM_UNREACHABLE, "127.0.0.1:1: ConnectionRefusedError")
+
+
+def test_a_host_that_does_not_answer_is_given_up() -> None:
+    """Its address is there, and nobody takes the connection: 502 after the time to connect."""
+
+    async def work() -> None:
+        with socket.create_server(("127.0.0.1", 0), backlog=0) as deaf, ExitStack() as waiting:
+            for _ in range(4):  # until its queue is full, after which the kernel answers no more
+                other = waiting.enter_context(socket.socket())
+                other.setblocking(False)
+                other.connect_ex(deaf.getsockname())
+            pool = UpstreamPool(reactor, connect_timeout=0.3)
+            with pytest.raises(Refused) as caught:
+                await pool.connect(deaf.getsockname())
+            assert caught.value.refusal.status == 502
+            pool.close()
+
+    on_reactor(work())
 
 
 def test_a_connection_that_nobody_waits_for_is_not_made() -> None:
