@@ -1,7 +1,7 @@
 import pytest
 
 from aegis_proxy.core import refusals
-from aegis_proxy.core.grpc import is_grpc, refusal_fields
+from aegis_proxy.core.grpc import is_grpc, is_grpc_section, refusal_fields
 
 
 @pytest.mark.parametrize(
@@ -21,6 +21,8 @@ from aegis_proxy.core.grpc import is_grpc, refusal_fields
 def test_grpc_is_known_by_its_content_type(lines: list[bytes], grpc: bool) -> None:
     """gRPC-Web is plain HTTP."""
     assert is_grpc(lines) is grpc
+    pairs = [line.partition(b":") for line in lines]
+    assert is_grpc_section([(name.lower(), value.strip(b" ")) for name, _, value in pairs]) is grpc
 
 
 @pytest.mark.parametrize(

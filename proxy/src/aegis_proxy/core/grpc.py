@@ -29,12 +29,17 @@ _STATUS = {
     503: UNAVAILABLE,
     504: DEADLINE_EXCEEDED,
 }
-_CONTENT_TYPE = re.compile(rb"content-type:[ \t]*application/grpc(?:[+;].*|[ \t]*)", re.IGNORECASE)
+_TYPE = re.compile(rb"[ \t]*application/grpc(?:[+;].*|[ \t]*)", re.IGNORECASE)
 
 
 def is_grpc(lines: Iterable[bytes]) -> bool:
     """Whether these field lines are of a gRPC message. gRPC-Web is none: it is plain HTTP."""
-    return any(line[:12].lower() == b"content-type" and _CONTENT_TYPE.fullmatch(line) for line in lines)
+    return any(line[:13].lower() == b"content-type:" and _TYPE.fullmatch(line, 13) for line in lines)
+
+
+def is_grpc_section(fields: Fields) -> bool:
+    """The same of a header section; its last word counts."""
+    return _TYPE.fullmatch(dict(fields).get(b"content-type", b"")) is not None
 
 
 def refusal_fields(refusal: Refusal, decision: str) -> Fields:

@@ -5,10 +5,11 @@ RFC 9113 section 8.3.1. What is malformed there is `Malformed`; what HTTP/1.1 re
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 
 from aegis_proxy.core import fields as field
 from aegis_proxy.core.h2_events import Fields
-from aegis_proxy.core.h2_fields import Malformed, check, split_pseudo
+from aegis_proxy.core.h2_fields import REMEMBERED, Malformed, check, is_short_section, split_pseudo
 from aegis_proxy.core.head import MAX_FIELDS
 from aegis_proxy.core.refusals import (
     BAD_EXPECTATION,
@@ -34,7 +35,17 @@ def parse_h2_request(
     secret: frozenset[bytes] = frozenset(),
 ) -> Request:
     """`role_of` and `canonical` as in `request.parse_request`; `ended`: no body follows. Raises Refused."""
-    pseudo, fields = split_pseudo(fields, _PSEUDO)
+    return (_known if is_short_section(fields) else _parse)(tuple(fields), role_of, canonical, ended, secret)
+
+
+def _parse(
+    section: tuple[tuple[bytes, bytes], ...],
+    role_of: Callable[[bytes], int],
+    canonical: bool,
+    ended: bool,
+    secret: frozenset[bytes],
+) -> Request:
+    pseudo, fields = split_pseudo(section, _PSEUDO)
     method = _method(pseudo)
     if len(fields) > MAX_FIELDS:
         raise Refused(HEAD_TOO_LARGE, f"more than {MAX_FIELDS} header fields")
@@ -79,6 +90,9 @@ def parse_h2_request(
         absolute=False,
         secret=secret,
     )
+
+
+_known = lru_cache(REMEMBERED)(_parse)
 
 
 def _method(pseudo: dict[bytes, bytes]) -> bytes:

@@ -1,10 +1,11 @@
 """Parses the header section of an HTTP/2 response into the same `Response` as HTTP/1.1's. RFC 9113 section 8.3.2."""
 
 import re
+from functools import lru_cache
 
 from aegis_proxy.core import fields as field
 from aegis_proxy.core.h2_events import Fields
-from aegis_proxy.core.h2_fields import Malformed, check, split_pseudo
+from aegis_proxy.core.h2_fields import REMEMBERED, Malformed, check, is_short_section, split_pseudo
 from aegis_proxy.core.h2_request import BodyCount
 from aegis_proxy.core.head import MAX_FIELDS
 from aegis_proxy.core.refusals import UPSTREAM_BROKEN, Refused
@@ -20,13 +21,13 @@ def parse_h2_response(
 ) -> Response:
     """`method` is the request's; `ended`: no body follows. Raises Refused(UPSTREAM_BROKEN)."""
     try:
-        return _parse(fields, method, ended, secret)
+        return (_known if is_short_section(fields) else _parse)(tuple(fields), method, ended, secret)
     except Malformed as error:
         raise Refused(UPSTREAM_BROKEN, error.detail) from None
 
 
-def _parse(fields: Fields, method: bytes, ended: bool, secret: frozenset[bytes]) -> Response:
-    pseudo, fields = split_pseudo(fields, _PSEUDO)
+def _parse(section: tuple[tuple[bytes, bytes], ...], method: bytes, ended: bool, secret: frozenset[bytes]) -> Response:
+    pseudo, fields = split_pseudo(section, _PSEUDO)
     status_text = pseudo.get(b":status", b"")
     if not _STATUS.fullmatch(status_text) or status_text == b"101" or len(fields) > MAX_FIELDS:
         raise Malformed("no :status, one that HTTP/2 does not have, or too many fields")
@@ -56,6 +57,9 @@ def _parse(fields: Fields, method: bytes, ended: bool, secret: frozenset[bytes])
     else:
         body = Body.LENGTH if size else Body.NONE
     return Response(status, b"HTTP/1.1 %d " % status, passing, body, size, True, b"", secret)
+
+
+_known = lru_cache(REMEMBERED)(_parse)
 
 
 def body_count(response: Response) -> BodyCount:

@@ -9,7 +9,16 @@ from aegis_proxy.core import hpack_huffman
 from aegis_proxy.core.h2_errors import ConnectionFault
 from aegis_proxy.core.h2_events import Fields
 from aegis_proxy.core.h2_frames import COMPRESSION_ERROR, ENHANCE_YOUR_CALM
-from aegis_proxy.core.hpack_table import MAX_TABLE, STATIC, DynamicTable, Pair, size_of
+from aegis_proxy.core.hpack_table import (
+    LONGEST_KNOWN,
+    MAX_TABLE,
+    MOST_KNOWN,
+    STATIC,
+    DynamicTable,
+    Pair,
+    keep,
+    size_of,
+)
 
 # Clients send paths and tokens unindexed, so the same code comes again with each request.
 _remembered = lru_cache(maxsize=256)(hpack_huffman.decode)
@@ -28,16 +37,27 @@ class Decoder:
         self.secret: frozenset[bytes] = frozenset()
         self._most = most
         self._table = DynamicTable()
+        self._known: dict[bytes, tuple[Fields, frozenset[bytes]]] = {}
 
     def decode(self, block: bytes) -> Fields:
-        """Raises ConnectionFault: what comes after cannot be read any more."""
-        try:
-            return self._decode(block)
-        except IndexError:
-            raise _bad("it ends too early, or names an entry that is not there") from None
+        """Raises ConnectionFault: what comes after cannot be read any more. The fields are not to be changed."""
+        known = self._known.get(block)
+        if known is None:
+            try:
+                known, lasting = self._decode(block)
+            except IndexError:
+                raise _bad("it ends too early, or names an entry that is not there") from None
+            if not lasting:
+                self._known.clear()
+            elif len(block) <= LONGEST_KNOWN and len(known[0]) <= MOST_KNOWN:
+                keep(self._known, block, known)
+        fields, self.secret = known
+        return fields
 
-    def _decode(self, block: bytes) -> Fields:
+    def _decode(self, block: bytes) -> tuple[tuple[Fields, frozenset[bytes]], bool]:
+        """((fields, secret), whether the table is as it was)."""
         fields: Fields = []
+        lasting = True
         secret: set[bytes] = set()
         at, end, left = 0, len(block), self._most
         while at < end:
@@ -48,11 +68,13 @@ class Decoder:
             elif first & 0x40:
                 pair, at = self._literal(block, at, 0x3F)
                 self._table.add(pair)
+                lasting = False
             elif first & 0x20:
                 limit, at = _integer(block, at, 0x1F)
                 if fields or limit > MAX_TABLE:
                     raise _bad("a table size where none may be, or too large")
                 self._table.resize(limit)
+                lasting = False
                 continue
             else:
                 pair, at = self._literal(block, at, 0x0F)
@@ -62,8 +84,7 @@ class Decoder:
             if left < 0:
                 raise ConnectionFault(ENHANCE_YOUR_CALM, f"a header list over {self._most} bytes")
             fields.append(pair)
-        self.secret = frozenset(secret)
-        return fields
+        return (fields, frozenset(secret)), lasting
 
     def _entry(self, index: int) -> Pair:
         if 0 < index <= len(STATIC):

@@ -7,7 +7,7 @@ all else.
 from typing import Final
 
 from aegis_proxy.core.h2_events import Fields
-from aegis_proxy.core.hpack_table import MAX_TABLE, STATIC, DynamicTable, Pair, size_of
+from aegis_proxy.core.hpack_table import LONGEST_KNOWN, MAX_TABLE, STATIC, DynamicTable, Pair, keep, size_of
 
 _STATIC_PAIRS: Final = {pair: bytes((0x80 | index,)) for index, pair in reversed(list(enumerate(STATIC, 1)))}
 _STATIC_NAMES: Final = {name: index for index, (name, _) in reversed(list(enumerate(STATIC, 1)))}
@@ -20,23 +20,40 @@ _INDEXED, _WITH_INDEXING, _RESIZED, _WITHOUT_INDEXING, _NEVER_INDEXED = 0x80, 0x
 
 
 class Encoder:
-    """Remembers as much as the peer allows, and at most MAX_TABLE bytes."""
+    """Remembers as much as the peer allows, and at most MAX_TABLE bytes.
+
+    `_known` holds what came out for sections that neither read nor changed anything but the table as it is.
+    """
 
     def __init__(self) -> None:
         self._table = DynamicTable()
         self._numbers: dict[Pair, int] = {}  # which of all that ever were added
         self._resized: list[int] = []
+        self._known: dict[tuple[tuple[Pair, ...], frozenset[bytes]], bytes] = {}
 
     def resize(self, limit: int) -> None:
         """The peer allows that much; the next block tells it (section 4.2)."""
         limit = min(limit, MAX_TABLE)
         if limit != self._table.limit:
             self._forget(self._table.resize(limit))
+            self._known.clear()
             smallest = min([limit, *self._resized])
             self._resized = [limit] if smallest == limit else [smallest, limit]
 
     def encode(self, fields: Fields, secret: frozenset[bytes] = frozenset()) -> bytes:
         """`secret`: names of fields that came to us as never to be indexed, and go on as such (section 6.2.3)."""
+        section = tuple(fields), secret
+        block = self._known.get(section)
+        if block is None:
+            added, resized = self._table.added, self._resized
+            block = self._encode(fields, secret)
+            if self._table.added != added:
+                self._known.clear()
+            elif not resized and len(block) <= LONGEST_KNOWN:
+                keep(self._known, section, block)
+        return block
+
+    def _encode(self, fields: Fields, secret: frozenset[bytes]) -> bytes:
         out = bytearray()
         for limit in self._resized:
             _integer(out, limit, 0x1F, _RESIZED)

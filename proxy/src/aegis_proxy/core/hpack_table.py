@@ -1,7 +1,7 @@
 """What both sides of HPACK remember. RFC 7541 sections 2.3 and 4, and appendix A."""
 
 from collections import deque
-from typing import Final
+from typing import Final, TypeVar
 
 Pair = tuple[bytes, bytes]
 
@@ -79,6 +79,22 @@ def _pair(line: bytes) -> Pair:
 STATIC: Final = tuple(_pair(line) for line in _APPENDIX_A.splitlines())
 # We never announce another size (RFC 9113 section 6.5.2), and never use more of a peer's.
 MAX_TABLE: Final = 4096
+
+# Both sides repeat themselves: blocks that leave the table as it is come to the same until it changes. That is
+# remembered of so many blocks of so many bytes and fields, for each direction of each connection.
+_KNOWN: Final = 32
+LONGEST_KNOWN: Final = 1024
+MOST_KNOWN: Final = 64
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+def keep(known: dict[K, V], key: K, value: V) -> None:
+    """Remembers one more; when there are too many, all are forgotten."""
+    if len(known) >= _KNOWN:
+        known.clear()
+    known[key] = value
 
 
 def size_of(pair: Pair) -> int:

@@ -55,7 +55,7 @@ class StreamExchange(Waiter):
     def begin(self, section: Headers) -> None:
         side = self._server.side
         self._body.complete = section.ended
-        self._grpc = grpc.is_grpc(b"%b:%b" % pair for pair in section.fields)
+        self._grpc = grpc.is_grpc_section(section.fields)
         try:
             request = parse_h2_request(
                 section.fields, side.role_of, canonical=side.canonical, ended=section.ended, secret=section.secret

@@ -43,7 +43,7 @@ class Batch:
 
     def __init__(self) -> None:
         self._depth = 0
-        self._touched: list[Link] = []
+        self._touched: dict[Link, None] = {}
 
     def __enter__(self) -> None:
         self._depth += 1
@@ -53,13 +53,13 @@ class Batch:
     ) -> None:
         self._depth -= 1
         if not self._depth:
-            touched, self._touched = self._touched, []
+            touched, self._touched = self._touched, {}
             for link in touched:
                 link.flush()
 
     def touch(self, link: "Link") -> None:
         if self._depth:
-            self._touched.append(link)
+            self._touched[link] = None
         else:
             link.flush()
 
