@@ -165,6 +165,27 @@ def test_another_template_moves_the_client(provider: ProviderUnderTest, server: 
     assert not server.clients
 
 
+def test_a_former_client_that_is_not_ours_any_more_is_left(provider: ProviderUnderTest, server: KeycloakServer) -> None:
+    """It neither stops the next run nor keeps the Identity from being deleted."""
+    foreign = {"id": "theirs", "clientId": "aegis.other.shop.orders", "attributes": {"jwt.credential.sub": ""}}
+    foreign |= {"defaultClientScopes": [], "optionalClientScopes": []}
+    server.clients["theirs"] = dict(foreign)
+    metadata = {"clientId": "aegis.other.shop.orders"}
+    assert provider.made(ORDERS, metadata=metadata) == Provisioned({"clientId": CLIENT})
+    run(PLUGIN.deprovision(provider.settings, provider.request(ORDERS, metadata=metadata), provider.http))
+    assert list(server.clients.values()) == [foreign]
+
+
+def test_a_client_that_was_disabled_stays_so(provider: ProviderUnderTest, server: KeycloakServer) -> None:
+    """It is how an administrator revokes an identity at once; what else drifted is mended all the same."""
+    provider.made(ORDERS)
+    (client,) = server.clients.values()
+    client["enabled"], client["directAccessGrantsEnabled"] = False, True
+    provider.made(ORDERS)
+    (client,) = server.clients.values()
+    assert (client["enabled"], client["directAccessGrantsEnabled"]) == (False, False)
+
+
 def test_a_foreign_scope_is_left(provider: ProviderUnderTest, server: KeycloakServer) -> None:
     """A scope of our name that somebody else made is not taken."""
     foreign = {"id": "theirs", "name": f"{CLIENT}:aegis", "protocolMappers": []}

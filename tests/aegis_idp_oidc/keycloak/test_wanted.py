@@ -33,6 +33,16 @@ def test_audiences_that_no_scope_can_name_are_refused(audience: str) -> None:
         scope_name("aegis.shop.orders", audience)
 
 
+def test_names_that_keycloak_cannot_hold_are_refused() -> None:
+    """At admission, and not by an error of its database; 255 characters fit."""
+    assert len(scope_name("c" * 200, "a" * 54)) == 255
+    with pytest.raises(Misconfigured, match=r"would have 256 characters, and Keycloak takes 255: use shorter names"):
+        scope_name("c" * 200, "a" * 55)
+    long = Wanted("c", "kubernetes", Subject("n" * 63, "a" * 253), OWNER)
+    assert len(long.client(())["description"]) == 255
+    assert len(long.scope("a" * 253)["description"]) == 255
+
+
 def test_ids_of_scopes_are_known_beforehand_and_are_nobody_elses() -> None:
     """The same for the same Identity and audience, and another for any other."""
     other = Wanted(WANTED.name, WANTED.alias, WANTED.subject, Owner("cluster-1", "uid-2"))

@@ -7,6 +7,7 @@ from urllib.parse import quote_plus
 
 from attrs import field, frozen
 
+from aegis_api.names import Subject
 from aegis_idp.destinations import destinations
 from aegis_idp.errors import Misconfigured
 from aegis_idp.oauth import JWT_BEARER_ASSERTION, JWT_BEARER_GRANT, TOKEN_EXCHANGE_GRANT
@@ -39,7 +40,7 @@ def needs_of(settings: OidcSettings, pod: PodContext) -> PodNeeds:
         )
     if settings.keycloak is not None:
         for audience in destinations(pod.hosts) if pod.audience_per_destination else (pod.audience,):
-            scope_name("", audience)
+            scope_name(_client_at_keycloak(settings, pod.subject), audience)
     token = ProjectedToken(settings.shown_audience, settings.expiration_seconds)
     stored = settings.client_secret or settings.client_key
     return PodNeeds(
@@ -87,15 +88,17 @@ def _assertion(token: Secret) -> dict[str, str]:
 def _wanted(settings: OidcSettings, request: TokenRequest) -> dict[str, str]:
     """What the token shall be good for."""
     if settings.keycloak is not None:
-        subject = request.subject
-        client = filled(settings.subject_template, namespace=subject.namespace, name=subject.name)
-        return {"scope": scope_name(client, request.audience)}
+        return {"scope": scope_name(_client_at_keycloak(settings, request.subject), request.audience)}
     wanted: dict[str, str] = {}
     if settings.scope is not None:
         wanted["scope"] = filled(settings.scope, audience=request.audience)
     if settings.audience_parameter != "none":
         wanted[settings.audience_parameter] = filled(settings.audience_template, audience=request.audience)
     return wanted
+
+
+def _client_at_keycloak(settings: OidcSettings, subject: Subject) -> str:
+    return filled(settings.subject_template, namespace=subject.namespace, name=subject.name)
 
 
 def _client(

@@ -4,6 +4,7 @@ The order matters. The client comes first and goes last, and records its scopes 
 """
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import get_args
 
 from attrs import evolve, field, frozen
@@ -29,8 +30,7 @@ async def make(
     """Brings client and scopes to what they should be. Raises ForeignObject for what was made by somebody else."""
     audiences = destinations(request.hosts) if request.audience_per_destination else (request.audience,)
     identity = await _look(settings, keycloak, request, http)
-    for former in _former(identity, request):
-        await former.remove(())
+    await _remove_former(identity, request)
     await identity.make(audiences)
     return Provisioned({CLIENT: identity.wanted.name})
 
@@ -42,14 +42,16 @@ async def remove(settings: OidcSettings, keycloak: KeycloakSettings, request: Pr
     except Misconfigured:  # such an Identity never had a scope
         audiences = ()
     identity = await _look(settings, keycloak, request, http)
-    for one in (*_former(identity, request), identity):
-        await one.remove(audiences)
+    await _remove_former(identity, request)
+    await identity.remove(audiences)
 
 
-def _former(identity: "_Identity", request: ProvisionRequest) -> "Iterable[_Identity]":
-    """What the last run made, if the settings gave it another name then."""
+async def _remove_former(identity: "_Identity", request: ProvisionRequest) -> None:
+    """Removes what the last run made, if the settings gave it another name then, and it is ours still."""
     name = request.metadata.get(CLIENT, identity.wanted.name)
-    return () if name == identity.wanted.name else (evolve(identity, wanted=evolve(identity.wanted, name=name)),)
+    if name != identity.wanted.name:
+        with suppress(ForeignObject):
+            await evolve(identity, wanted=evolve(identity.wanted, name=name)).remove(())
 
 
 async def _look(

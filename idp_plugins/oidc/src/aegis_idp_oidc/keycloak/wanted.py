@@ -17,6 +17,7 @@ from aegis_idp.values import Owner
 
 _CLUSTER, _UID, _AUDIENCES = "aegis.cluster", "aegis.uid", "aegis.audiences"
 _NAMESPACE = uuid.UUID("6f1d0a3c-5a0e-4b7e-9a64-0a3f1f5f8c21")  # ours: below it is what scope_id says
+_LONGEST = 255  # Keycloak's columns for names and descriptions
 _SCOPE_TOKEN = re.compile(r"[!#-\[\]-~]+")  # RFC 6749 section 3.3
 
 DEFAULT_SCOPES = frozenset({"basic", "service_account"})
@@ -26,13 +27,19 @@ Document = Mapping[str, Any]
 
 
 def scope_name(client: str, audience: str) -> str:
-    """The scope by which `client` asks for `audience`. Raises Misconfigured for an audience that no scope can name."""
+    """The scope by which `client` asks for `audience`. Raises Misconfigured where no scope can have the name."""
     if not _SCOPE_TOKEN.fullmatch(audience):
         raise Misconfigured(
             f"the audience {audience} cannot be a part of a scope (RFC 6749 section 3.3): set spec.audience of the "
             "provider to printable ASCII without spaces and quotes, like aegis"
         )
-    return f"{client}:{audience}"
+    name = f"{client}:{audience}"
+    if len(name) > _LONGEST:
+        raise Misconfigured(
+            f"the client scope {name} would have {len(name)} characters, and Keycloak takes {_LONGEST}: use shorter "
+            "names of namespace, ServiceAccount or destination, or a shorter word in config.subjectTemplate"
+        )
+    return name
 
 
 def is_owned(document: Document, owner: Owner) -> bool:
@@ -60,8 +67,8 @@ class Wanted:
         """The client (Keycloak: ClientRepresentation), which records `audiences`."""
         return {
             "clientId": self.name,
-            "name": f"{self.subject}, made by Aegis",
-            "enabled": True,
+            "name": "made by Aegis",
+            "description": str(self.subject)[:_LONGEST],
             "protocol": "openid-connect",
             "clientAuthenticatorType": "federated-jwt",
             "serviceAccountsEnabled": True,
@@ -81,8 +88,12 @@ class Wanted:
         }
 
     def new_client(self, audiences: Iterable[str]) -> dict[str, Any]:
-        """The client with the scopes that it starts with: without them it would get all of the realm's."""
-        return {**self.client(audiences), "defaultClientScopes": ["basic"], "optionalClientScopes": []}
+        """The client with what it starts with: without them it would get all scopes of the realm.
+
+        `enabled` is said this once: a client that an administrator disables stays so.
+        """
+        scopes = {"defaultClientScopes": ["basic"], "optionalClientScopes": []}
+        return {**self.client(audiences), **scopes, "enabled": True}
 
     def scope_id(self, audience: str) -> str:
         """The id of a scope: known beforehand, for Keycloak finds scopes by nothing else."""
@@ -99,7 +110,7 @@ class Wanted:
         return {
             "id": self.scope_id(audience),
             "name": scope_name(self.name, audience),
-            "description": f"The audience {audience} of {self.subject}, made by Aegis",
+            "description": f"The audience {audience}, made by Aegis"[:_LONGEST],
             "protocol": "openid-connect",
             "attributes": {"include.in.token.scope": "false", "display.on.consent.screen": "false", **self._mark()},
             "protocolMappers": [mapper],
