@@ -66,7 +66,7 @@ TOOL_SETS = (
         "eventing",
         {name: f"knative.dev/eventing/cmd/{name}" for name in ("apiserver_receive_adapter", "mtping")},
     ),
-    # Its `main` is a file of the tool set itself, as short as Vault's own.
+    # Its `main` is a file of the tool set itself: the module's own has further files that only `-mod=mod` builds.
     ToolSet("vault", {"vault": "."}),
 )
 

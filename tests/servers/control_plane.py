@@ -38,7 +38,7 @@ SERVER_ADDRESSES = ("127.0.0.1", "10.96.0.1")
 class ControlPlane(ApiServer):
     """A running control plane. Made by `control_plane()`, which also ends it."""
 
-    def __init__(self, folder: Path, etcd: Etcd, api_server_program: Path) -> None:
+    def __init__(self, folder: Path, etcd: Etcd, api_server_program: Path, issuer: str | None = None) -> None:
         self.ca = CertificateAuthority(folder)
         self.url = f"https://127.0.0.1:{free_port()}"
         self.ca_file = self.ca.certificate_file
@@ -46,6 +46,7 @@ class ControlPlane(ApiServer):
         self.admin_kubeconfig = self.kubeconfig_of("admin", CertificateUser(self.admin))
         self.client = KubeClient.connect(self.url, self.ca_file, certificate=(self.admin.certificate, self.admin.key))
         self._folder = folder
+        self._issuer = issuer
         self._etcd = etcd
         self.audit_log = audit.AuditLog(folder)
         write_signing_key(self.signing_key, folder / "service-accounts.pub")
@@ -55,6 +56,11 @@ class ControlPlane(ApiServer):
     def port(self) -> int:
         """The port of the API server on loopback."""
         return int(self.url.rpartition(":")[2])
+
+    @property
+    def issuer(self) -> str:
+        """The server itself, unless it was started with another issuer."""
+        return self._issuer or self.url
 
     @property
     def signing_key(self) -> Path:
@@ -140,8 +146,10 @@ class ControlPlane(ApiServer):
 
 
 @contextmanager
-def control_plane(report: Report = say) -> Iterator[ControlPlane]:
+def control_plane(report: Report = say, issuer: str | None = None) -> Iterator[ControlPlane]:
     """A control plane that is ready to use; its processes and files are gone when the block ends, however it ends.
+
+    `issuer` is that of ServiceAccount tokens, where their discovery is published elsewhere (`servers.public_issuer`).
 
     Builds what is missing (`servers.build`), with `report` for its progress lines. Raises ServerError when a server
     does not come up.
@@ -150,7 +158,7 @@ def control_plane(report: Report = say) -> Iterator[ControlPlane]:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="aegis-control-plane-")))
         etcd = stack.enter_context(Etcd(built["etcd"], folder))
-        cluster = ControlPlane(folder, etcd, built["kube-apiserver"])
+        cluster = ControlPlane(folder, etcd, built["kube-apiserver"], issuer)
         stack.callback(cluster.stop_api_server)
         cluster.start_api_server()
         manager = stack.enter_context(_controller_manager(cluster, folder, built["kube-controller-manager"]))

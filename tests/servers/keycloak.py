@@ -63,8 +63,8 @@ class Keycloak:
 
 
 @contextmanager
-def started_keycloak(report: Report = say) -> Iterator[Keycloak]:
-    """Keycloak, fetched when it is missing, until the end of the block."""
+def started_keycloak(trusted: Path, report: Report = say) -> Iterator[Keycloak]:
+    """Keycloak, fetched when it is missing, until the end of the block. It trusts the authorities in `trusted`."""
     home = keycloak(report)
     port, password = free_port(), secrets.token_urlsafe(16)
     with TemporaryDirectory(prefix="aegis-keycloak-") as folder:
@@ -73,6 +73,7 @@ def started_keycloak(report: Report = say) -> Iterator[Keycloak]:
                 home / "bin" / "kc.sh",
                 *("start", "--optimized", "--http-enabled=true", "--hostname-strict=false"),
                 *("--http-host=127.0.0.1", f"--http-port={port}"),
+                f"--truststore-paths={trusted}",
                 # The tests change the cluster's keys more often than Keycloak looks for new ones.
                 "--spi-public-key-storage--infinispan--min-time-between-requests=0",
             ],

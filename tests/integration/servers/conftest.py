@@ -9,6 +9,7 @@ from servers.build import programs
 from servers.control_plane import ControlPlane
 from servers.deployment import install
 from servers.keycloak import Keycloak, started_keycloak
+from servers.public_issuer import PublicIssuer
 from servers.reconcile_function import ReconcileFunction
 from servers.vault import VaultServer
 from servers.webhook_function import WebhookFunction
@@ -51,9 +52,16 @@ def reconcile_function(deployed_mesh: ControlPlane) -> Iterator[ReconcileFunctio
 
 
 @pytest.fixture(scope="session")
-def keycloak() -> Iterator[Keycloak]:
+def public_issuer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PublicIssuer]:
+    """An issuer that Keycloak can reach, for one control plane."""
+    with PublicIssuer(tmp_path_factory.mktemp("issuer")) as issuer:
+        yield issuer
+
+
+@pytest.fixture(scope="session")
+def keycloak(public_issuer: PublicIssuer) -> Iterator[Keycloak]:
     """One Keycloak for all tests of the run; each module takes a realm of its own."""
-    with started_keycloak() as server:
+    with started_keycloak(public_issuer.ca_file) as server:
         yield server
 
 
