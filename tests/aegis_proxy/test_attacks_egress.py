@@ -23,10 +23,12 @@ class Outbound:
     proxy: ProxyProcess
     origin: RecordingOrigin
 
-    def ask(self, host: str, *lines: bytes, target: bytes = b"/x", method: bytes = b"GET") -> Answer:
+    def ask(
+        self, host: str, *lines: bytes, target: bytes = b"/x", method: bytes = b"GET", one_by_one: bool = False
+    ) -> Answer:
         head = b"\r\n".join([method + b" " + target + b" HTTP/1.1", b"Host: " + host.encode(), *lines, b"", b""])
         with RawClient(self.proxy.egress) as client:
-            return client.send(head).answer(method=method)
+            return client.send(head, one_by_one=one_by_one).answer(method=method)
 
 
 @pytest.fixture(scope="module")
@@ -62,10 +64,14 @@ def forgetful(plain: Outbound, mesh_pod: Outbound) -> None:
     mesh_pod.origin.reset()
 
 
+FED = pytest.mark.parametrize("one_by_one", [False, True], ids=["whole", "one-by-one"])
+
+
+@FED
 @pytest.mark.parametrize("host", ["attacker.example", "Attacker.Example.", "attacker.example:80"])
-def test_e01_a_strange_host_is_reached_without_a_token(mesh_pod: Outbound, host: str) -> None:
+def test_e01_a_strange_host_is_reached_without_a_token(mesh_pod: Outbound, host: str, one_by_one: bool) -> None:
     """X11: the request goes on as it came."""
-    assert mesh_pod.ask(host, b"Accept: x").status == 200
+    assert mesh_pod.ask(host, b"Accept: x", one_by_one=one_by_one).status == 200
     (seen,) = mesh_pod.origin.requests
     assert seen.fields == [b"Host: " + host.encode(), b"Accept: x"]
 
@@ -91,10 +97,11 @@ def test_e05_the_apps_own_credentials(plain: Outbound, mesh_pod: Outbound) -> No
 METADATA = ["169.254.169.254", "[fd00:ec2::254]", "169.254.170.2", "metadata.google.internal", "100.100.100.200"]
 
 
+@FED
 @pytest.mark.parametrize("host", [*METADATA, "[::ffff:169.254.169.254]", "0xA9.0xFE.0xA9.0xFE", "169.254.43518"])
-def test_e03_metadata_is_out_of_reach(plain: Outbound, host: str) -> None:
+def test_e03_metadata_is_out_of_reach(plain: Outbound, host: str, one_by_one: bool) -> None:
     """By address in any spelling, and by name."""
-    assert plain.ask(host).status == 403
+    assert plain.ask(host, one_by_one=one_by_one).status == 403
 
 
 def test_e03_an_address_in_one_word_is_a_name(plain: Outbound) -> None:
@@ -122,11 +129,12 @@ def test_e06_a_redirect_is_the_apps_to_follow(plain: Outbound) -> None:
     assert len(plain.origin.requests) == 1
 
 
+@FED
 @pytest.mark.parametrize("target", [b"/public/../x//%2f;a", b"/%zz", b"/a?b=%20"])
-def test_a_path_leaves_as_the_app_wrote_it(plain: Outbound, target: bytes) -> None:
+def test_a_path_leaves_as_the_app_wrote_it(plain: Outbound, target: bytes, one_by_one: bool) -> None:
     """It is the next proxy's to judge; absolute-form becomes origin-form."""
-    assert plain.ask("orders", target=target).status == 200
-    assert plain.ask("orders", target=b"http://orders" + target).status == 200
+    assert plain.ask("orders", target=target, one_by_one=one_by_one).status == 200
+    assert plain.ask("orders", target=b"http://orders" + target, one_by_one=one_by_one).status == 200
     assert plain.origin.targets == [target, target]
 
 

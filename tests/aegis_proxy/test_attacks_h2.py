@@ -150,10 +150,13 @@ U03: dict[str, tuple[Pairs, bool]] = {
 }
 
 
+@pytest.mark.parametrize("one_by_one", [False, True], ids=["whole", "one-by-one"])
 @pytest.mark.parametrize(("fields", "reset"), U03.values(), ids=U03)
-def test_u03_what_must_not_be_sent_on_as_http1(mesh: Mesh, talk: Talk, fields: Pairs, reset: bool) -> None:
+def test_u03_what_must_not_be_sent_on_as_http1(
+    mesh: Mesh, talk: Talk, fields: Pairs, reset: bool, one_by_one: bool
+) -> None:
     """The stream is reset with PROTOCOL_ERROR, or answered 400; the app sees nothing, and the connection goes on."""
-    talk.send(wire.headers(1, fields))
+    talk.send(wire.headers(1, fields), one_by_one=one_by_one)
     if reset:
         assert talk.code(wire.RST_STREAM) == 1
     else:
