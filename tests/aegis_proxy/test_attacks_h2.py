@@ -182,6 +182,9 @@ FLOODS = {
     "d06-made-you-reset": lambda number: wire.headers(number, get()) + wire.window_update(number, 0),
     "d07-continuation": lambda number: wire.frame(1 if number == 1 else 9, 0, 1, b""),
     "d08-settings": lambda _: wire.SETTINGS,
+    "d08-settings-acknowledged": lambda _: wire.frame(wire.SETTINGS_, wire.ACK, 0),
+    "d08-window": lambda _: wire.window_update(0, 1),
+    "d08-unknown-frames": lambda number: wire.frame(0xEE, 0, number),
     "d08-ping": lambda _: wire.frame(wire.PING, 0, 0, bytes(8)),
     "d08-priority": lambda number: wire.frame(wire.PRIORITY, 0, number, bytes(5)),
     "d08-empty-data": lambda number: (

@@ -133,6 +133,24 @@ def test_u06_a_cancelled_call_is_cancelled_at_the_app(channel: Any, app: GrpcApp
     assert app.cancelled.wait(10)
 
 
+def test_u06_a_call_that_the_app_gives_up_ends_for_its_caller(tmp_path: Path) -> None:
+    """Within the answer, and at once: not only when the deadline has passed."""
+    with GrpcApp() as app:
+        flags = ("--policy=orders", "--provider=corp", f"--ingress-upstream=127.0.0.1:{app.port}")
+        with (
+            ProxyProcess(tmp_path, [provider(), policy(*_RULES)], *flags) as proxy,
+            grpc.insecure_channel(f"127.0.0.1:{proxy.ingress}") as channel,
+        ):
+            call = channel.unary_stream("/shop.Orders/Wait")(b"", metadata=metadata(), timeout=60)
+            assert next(call) == b"waiting"
+            app.stop()
+            with pytest.raises(grpc.RpcError) as failed:
+                next(call)
+            error: Any = failed.value
+            assert error.code() in (grpc.StatusCode.CANCELLED, grpc.StatusCode.UNAVAILABLE)
+            proxy.check_log()
+
+
 def test_u02_each_stream_is_judged_by_its_own_token(channel: Any, proxy: ProxyProcess) -> None:
     """Three calls at a time on one connection, with a good token, a stranger's and none: each gets its own verdict."""
     get = channel.unary_unary("/shop.Orders/Get")

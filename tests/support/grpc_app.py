@@ -34,6 +34,10 @@ class GrpcApp:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """Gives up all calls that are under way, and serves no more."""
         self._server.stop(None).wait(10)
 
     def note(self, method: str, context: Context) -> None:
