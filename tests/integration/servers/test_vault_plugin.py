@@ -20,6 +20,7 @@ from aegis_idp.errors import ClaimRefused, ForeignObject, ProviderError, Refused
 from aegis_idp.http import Response
 from aegis_idp.values import Owner
 from aegis_idp_vault import PLUGIN
+from aegis_idp_vault.marks import MOST_DESTINATIONS
 from aegis_idp_vault.wire import Vault, login
 from servers.vault import Mount, VaultServer, clear, contents
 from support.fake_http import answer
@@ -396,3 +397,16 @@ def test_another_audience_is_another_role(provider: ProviderUnderTest) -> None:
         verified(provider, _token(provider, audience="b.shop.svc"), "a.shop.svc")
     with pytest.raises(Refused, match="not found"):
         _token(provider, audience="c.shop.svc")
+
+
+def test_as_many_destinations_as_fit(provider: ProviderUnderTest, vault_server: VaultServer) -> None:
+    """Vault takes the mark with all of them, and the roles of those that are no more listed go."""
+    hosts = tuple(HostPattern(f"{'s' * 60}{number:03}.{'n' * 63}.svc") for number in range(MOST_DESTINATIONS))
+    long = Subject("n" * 63, f"{'a' * 63}.{'b' * 63}.{'c' * 63}")
+    provider.made(long, audience_per_destination=True, hosts=hosts)
+    assert len(vault_server.keys("identity/oidc/role")) == MOST_DESTINATIONS
+    assert verified(provider, _token(provider, long, hosts[-1].text), hosts[-1].text)["name"] == str(long)
+    provider.made(long, audience_per_destination=True, hosts=hosts[:1])
+    assert len(vault_server.keys("identity/oidc/role")) == 1
+    run(PLUGIN.deprovision(provider.settings, provider.request(long), provider.http))
+    assert vault_server.keys("identity/oidc/role") == []
