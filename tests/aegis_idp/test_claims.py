@@ -3,8 +3,10 @@
 import pytest
 
 from aegis_api.names import Subject
-from aegis_idp.claims import subject_claim, text_claim
-from aegis_idp.errors import ClaimRefused
+from aegis_idp.claims import issuer_of, subject_claim, text_claim
+from aegis_idp.conformance.signing import SigningKey
+from aegis_idp.errors import ClaimRefused, Misconfigured
+from aegis_idp.values import Secret
 
 
 def test_a_text_claim_is_given() -> None:
@@ -38,3 +40,17 @@ def test_other_forms_are_refused(text: str) -> None:
     with pytest.raises(ClaimRefused, match="system:serviceaccount:NAMESPACE:NAME") as refusal:
         subject_claim({"sub": text}, "sub")
     assert f" {text} " not in str(refusal.value)
+
+
+def test_the_clusters_issuer_stands_in_our_own_token() -> None:
+    """A provider has to be told of it."""
+    assert issuer_of(Secret(SigningKey.make().sign({"iss": "https://cluster"}))) == "https://cluster"
+
+
+@pytest.mark.parametrize(
+    "token", ["", "a", "a.!.c", "a.bm90IGpzb24.c", "a.W10.c", "a.e30.c", "a.eyJpc3MiOjV9.c", "a.w.c"]
+)
+def test_a_token_without_an_issuer_is_our_own_fault(token: str) -> None:
+    """Nothing of it is told."""
+    with pytest.raises(Misconfigured, match=r"^the host's own ServiceAccount token names no issuer$"):
+        issuer_of(Secret(token))

@@ -115,3 +115,23 @@ def test_a_form_is_posted_as_one() -> None:
         "content-type": "application/x-www-form-urlencoded",
         "authorization": "Basic x",
     }
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [
+        (
+            {"code": 403, "message": "no", "status": "PERMISSION_DENIED"},
+            "PERMISSION_DENIED",
+            r"PERMISSION_DENIED \(no\)",
+        ),
+        ({"code": "NotFound", "message": "gone"}, "NotFound", r"NotFound \(gone\)"),
+        ({"code": 403, "message": 5}, "", "status 400$"),
+        ({}, "", "status 400$"),
+    ],
+)
+def test_a_clouds_api_has_its_own_form_of_refusal(error: object, code: str, said: str) -> None:
+    """Google's and Microsoft's: an object with a code and a message."""
+    with pytest.raises(Refused, match=said) as refusal:
+        answer({"error": error}, 400).good_answer("x")
+    assert refusal.value.code == code

@@ -17,7 +17,7 @@ def _asked(server: LoopbackServer, method: str, body: str = "") -> tuple[int, by
         connection.close()
 
 
-@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE"])
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "PATCH", "DELETE"])
 def test_a_request_is_answered_by_the_function(method: str) -> None:
     """The function sees the request whole, and its answer is sent."""
     seen = []

@@ -73,9 +73,17 @@ class Steals(TemplatePlugin):
     """Refuses to adopt, and removes all the same."""
 
     async def deprovision(self, settings: Any, request: Any, http: Any) -> None:
-        for owner in (request.owner, Owner("another-cluster", "0f8fad5b-d9cb-469f-a165-70867728950e")):
+        for owner in (request.owner, Owner("test-cluster", "0f8fad5b-d9cb-469f-a165-70867728950e")):
             with suppress(ForeignObject):
                 await super().deprovision(settings, evolve(request, owner=owner), http)
+
+
+class Overwrites(TemplatePlugin):
+    """Removes what another cluster has made."""
+
+    async def deprovision(self, settings: Any, request: Any, http: Any) -> None:
+        owner = Owner("another-cluster", "0f8fad5b-d9cb-469f-a165-70867728950e")
+        await super().deprovision(settings, evolve(request, owner=owner), http)
 
 
 class OneNamespace(TemplatePlugin):
@@ -116,6 +124,7 @@ class Tells(TemplatePlugin):
         (SUITE.test_removing_what_is_not_there_succeeds, Minds(), Refused),
         (SUITE.test_foreign_objects_stay, Adopts(), FAILED),
         (SUITE.test_foreign_objects_stay, Steals(), AssertionError),
+        (SUITE.test_clusters_do_not_meet, Overwrites(), AssertionError),
         (SUITE.test_namesakes_do_not_meet, OneNamespace(), AssertionError),
         (SUITE.test_a_removed_identity_gets_no_token, Leaves(), FAILED),
         (SUITE.test_a_provider_that_is_down_changes_nothing_and_keeps_secrets, Tells(), AssertionError),

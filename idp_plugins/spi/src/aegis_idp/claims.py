@@ -1,10 +1,13 @@
 """Claims of a verified token, read with types: what a claim holds is up to whoever asked the provider for the token."""
 
+import base64
+import json
 from collections.abc import Mapping
 
 from aegis_api.names import Subject
 from aegis_api.reading import ParseError
-from aegis_idp.errors import ClaimRefused
+from aegis_idp.errors import ClaimRefused, Misconfigured
+from aegis_idp.values import Secret
 
 
 def text_claim(claims: Mapping[str, object], name: str) -> str:
@@ -21,3 +24,17 @@ def subject_claim(claims: Mapping[str, object], name: str) -> Subject:
         return Subject.parse(text_claim(claims, name))
     except ParseError:
         raise ClaimRefused(f"the claim {name} is not of the form system:serviceaccount:NAMESPACE:NAME") from None
+
+
+def issuer_of(token: Secret) -> str:
+    """The `iss` of our own ServiceAccount token: the cluster's issuer, which a provider has to be told.
+
+    Nothing is verified: it is a token that the host got from its own API server. Raises Misconfigured.
+    """
+    try:
+        payload = token.reveal().split(".")[1]
+        claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+        return text_claim(claims, "iss")
+    except (LookupError, ValueError, AttributeError, ClaimRefused):
+        pass
+    raise Misconfigured("the host's own ServiceAccount token names no issuer")

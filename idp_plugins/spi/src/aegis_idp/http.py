@@ -43,8 +43,8 @@ class Response:
         """The JSON object of a 2xx answer to `what` was asked.
 
         Raises Unavailable where the same call may go through later (5xx, 429, a page instead of an object), and
-        Refused, with the error code of RFC 6749 section 5.2 if there is one, where it cannot. What was sent in
-        `secrets` never shows in an error, whatever the answer quotes.
+        Refused, with the error code of RFC 6749 section 5.2 (or of a cloud's API) if there is one, where it cannot.
+        What was sent in `secrets` never shows in an error, whatever the answer quotes.
         """
         if 200 <= self.status < 300:
             return self.json_object(what)
@@ -63,6 +63,10 @@ class Response:
         except Unavailable:
             return "", ""
         code, explanation = answer.get("error"), answer.get("error_description")
+        if isinstance(code, dict):
+            # APIs of Google and Microsoft: {"error": {"status" or "code", "message"}}.
+            error: dict[str, object] = code
+            code, explanation = error.get("status") or error.get("code"), error.get("message")
         return (
             quoted(code, secrets) if isinstance(code, str) else "",
             quoted(explanation, secrets) if isinstance(explanation, str) else "",

@@ -46,13 +46,14 @@ class AnyCluster(Protocol):
 class Cluster:
     """Serves discovery as kube-apiserver does: to ServiceAccounts, and with `public` to everybody.
 
-    `with Cluster() as cluster:` runs it. `issuer` is its URL, which is also the API server's.
+    `with Cluster() as cluster:` runs it. `issuer` is its URL, which is also the API server's. `algorithm` is what it
+    signs tokens with.
     """
 
-    def __init__(self, *, public: bool = False) -> None:
+    def __init__(self, *, public: bool = False, algorithm: str = "ES256") -> None:
         self._public = public
         self._server = LoopbackServer(self._answer)
-        self.keys = KeyRing()
+        self.keys = KeyRing(algorithm)
         self.issuer = self._server.url
         self.jwks_uri = f"{self.issuer}/openid/v1/jwks"
 
@@ -106,7 +107,9 @@ class Cluster:
         keys = [jwt.PyJWK(key) for key in self.keys.key_set()["keys"]]  # type: ignore[attr-defined]  # a JSON value
         for key in keys:
             try:
-                jwt.decode(token, key.key, algorithms=["ES256"], audience=_API_AUDIENCE, issuer=self.issuer)
+                jwt.decode(
+                    token, key.key, algorithms=[self.keys.current.algorithm], audience=_API_AUDIENCE, issuer=self.issuer
+                )
             except jwt.InvalidTokenError:
                 continue
             return True

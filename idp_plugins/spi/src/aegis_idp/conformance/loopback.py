@@ -1,6 +1,7 @@
 """A small HTTP server on loopback, on which the servers that tests run are built."""
 
 import json
+import ssl
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -51,12 +52,15 @@ class HangUp(Exception):  # named by what happens, as in aegis_idp.errors
 
 
 class LoopbackServer:
-    """Answers each request by a function, in a thread, from `with` to its end."""
+    """Answers each request by a function, in a thread, from `with` to its end; over TLS where `tls` is given."""
 
-    def __init__(self, answer: Callable[[Received], Answer]) -> None:
+    def __init__(self, answer: Callable[[Received], Answer], tls: ssl.SSLContext | None = None) -> None:
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(answer))
+        if tls is not None:
+            # The handshake is left to the connection's own thread: a client that does not shake hands stops no other.
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True, do_handshake_on_connect=False)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(_POLL_SECONDS,), daemon=True)
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self._server.server_port}"
 
     def __enter__(self) -> "LoopbackServer":
         self._thread.start()
@@ -91,6 +95,7 @@ def _handler(answer: Callable[[Received], Answer]) -> type[BaseHTTPRequestHandle
         do_GET = _respond  # the name that http.server looks for
         do_POST = _respond  # same
         do_PUT = _respond  # same
+        do_PATCH = _respond  # same
         do_DELETE = _respond  # same
 
         def log_message(self, format: str, *arguments: object) -> None:

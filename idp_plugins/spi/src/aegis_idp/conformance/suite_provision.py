@@ -17,7 +17,8 @@ from aegis_idp.http import Response
 from aegis_idp.values import Owner, Provisioned, Secret
 
 _ORDERS, _SAME_NAME = Subject("shop", "orders"), Subject("bank", "orders")
-_STRANGER = Owner("another-cluster", "0f8fad5b-d9cb-469f-a165-70867728950e")
+_STRANGER = Owner("test-cluster", "0f8fad5b-d9cb-469f-a165-70867728950e")
+_ANOTHER_CLUSTER = Owner("another-cluster", "0f8fad5b-d9cb-469f-a165-70867728950e")
 
 
 class ProvisionSuite:
@@ -62,6 +63,18 @@ class ProvisionSuite:
             _make(provider, _ORDERS)
         assert str(refusal.value)
         assert provider.objects() == before
+        with suppress(ForeignObject):
+            _remove(provider, _ORDERS)
+        assert provider.objects() == before
+
+    def test_clusters_do_not_meet(self, provider: ProviderUnderTest) -> None:
+        """What another cluster made for a subject of the same name stays, whether or not ours can be made beside it."""
+        if not provider.makes_objects:
+            return
+        _make(provider, _ORDERS, owner=_ANOTHER_CLUSTER)
+        before = provider.objects()
+        with suppress(ForeignObject):
+            _make(provider, _ORDERS)
         with suppress(ForeignObject):
             _remove(provider, _ORDERS)
         assert provider.objects() == before
