@@ -1,0 +1,73 @@
+"""Requests to Microsoft Graph."""
+
+import json
+from collections.abc import Mapping
+
+from attrs import field, frozen
+
+from aegis_idp.errors import Refused
+from aegis_idp.http import Http
+from aegis_idp.values import Secret
+
+NOT_FOUND = "Request_ResourceNotFound"
+DENIED = "Authorization_RequestDenied"
+
+
+@frozen
+class Graph:
+    """Graph v1.0 at `url`, asked as the application whose `token` it is."""
+
+    url: str
+    http: Http = field(repr=False)
+    token: Secret = field(repr=False)
+
+    async def get(self, path: str) -> Mapping[str, object] | None:
+        """None: there is no such object. Raises ProviderError."""
+        return await self._unless_missing("GET", path)
+
+    async def delete(self, path: str) -> bool:
+        """Whether there was something to delete. Raises ProviderError."""
+        return await self._unless_missing("DELETE", path) is not None
+
+    async def update(self, path: str, body: Mapping[str, object]) -> None:
+        """Changes an object that is there. Raises ProviderError."""
+        await self._call("PATCH", path, body)
+
+    async def upsert(self, path: str, body: Mapping[str, object]) -> Mapping[str, object]:
+        """Makes an object, or changes it; the object if it was made, else nothing. Raises ProviderError."""
+        return await self._call("PATCH", path, body, {"prefer": "create-if-missing"})
+
+    async def _unless_missing(self, method: str, path: str) -> Mapping[str, object] | None:
+        try:
+            return await self._call(method, path)
+        except Refused as error:
+            if error.code == NOT_FOUND:
+                return None
+            raise
+
+    async def _call(
+        self, method: str, path: str, body: Mapping[str, object] | None = None, headers: Mapping[str, str] = {}
+    ) -> Mapping[str, object]:
+        response = await self.http.request(
+            method,
+            f"{self.url}/v1.0{path}",
+            headers={
+                "accept": "application/json",
+                "authorization": f"Bearer {self.token.reveal()}",
+                **({"content-type": "application/json"} if body is not None else {}),
+                **headers,
+            },
+            body=b"" if body is None else json.dumps(body).encode(),
+        )
+        if response.status == 204:
+            return {}
+        what = f"Microsoft Graph, {method} {path.partition('?')[0]}"
+        try:
+            return response.good_answer(what, self.token)
+        except Refused as error:
+            if error.code != DENIED:
+                raise
+            hint = (
+                "has config.provisionAs the application permission Application.ReadWrite.OwnedBy, with admin consent?"
+            )
+            raise Refused(f"{error}; {hint}", error.code) from error

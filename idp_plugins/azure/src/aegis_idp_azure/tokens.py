@@ -1,0 +1,48 @@
+"""The exchange of a ServiceAccount token for an access token of its application (RFC 7523 section 2.2)."""
+
+from aegis_idp.errors import Misconfigured, Refused
+from aegis_idp.http import Http
+from aegis_idp.oauth import JWT_BEARER_ASSERTION, fetch_token
+from aegis_idp.values import PRINCIPAL, PodContext, PodNeeds, ProjectedToken, Secret, TokenRequest
+from aegis_idp_azure.refusals import Asked, with_way_out
+from aegis_idp_azure.settings import AzureSettings, is_guid
+
+EXCHANGE_AUDIENCE = "api://AzureADTokenExchange"
+"""The one audience that a federated identity credential takes."""
+
+
+def needs_of(settings: AzureSettings, pod: PodContext) -> PodNeeds:
+    """The ServiceAccount token for the exchange. Raises Misconfigured for what Entra ID cannot do."""
+    if pod.audience_per_destination:
+        raise Misconfigured(
+            "Entra ID takes no free audience: a token is for an application of the tenant, so audiencePerDestination "
+            "cannot be had here. Use one provider, with an audience of its own, for each group of services"
+        )
+    if settings.version == "2.0" and not is_guid(pod.audience):
+        raise Misconfigured(
+            f"the audience {pod.audience} is no client id: tokens of version 2.0 are for the client id (a GUID) of an "
+            "application; set spec.audience to that"
+        )
+    return PodNeeds(tokens=(ProjectedToken(EXCHANGE_AUDIENCE, settings.expiration_seconds),))
+
+
+async def exchanged(settings: AzureSettings, request: TokenRequest, http: Http) -> Secret:
+    """The access token for the wanted audience. Raises ProviderError."""
+    client_id = settings.client_id_of(request.subject) or request.metadata.get(PRINCIPAL)
+    if not client_id:
+        raise Misconfigured(
+            f"no application of {request.subject} is known: its Identity is not provisioned yet (see its conditions), "
+            "or name its client id in config.clientIds"
+        )
+    shown = request.service_account_token(EXCHANGE_AUDIENCE)
+    form = {
+        "grant_type": "client_credentials",
+        "client_id": client_id,
+        "scope": f"{request.audience}/.default",
+        "client_assertion_type": JWT_BEARER_ASSERTION,
+        "client_assertion": shown.reveal(),
+    }
+    try:
+        return await fetch_token(http, settings.token_endpoint, form, secrets=(shown,))
+    except Refused as error:
+        raise with_way_out(error, Asked(client_id, str(request.subject), request.audience)) from error
