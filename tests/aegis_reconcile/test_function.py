@@ -16,7 +16,7 @@ from werkzeug.test import Client, TestResponse
 from aegis_idp.errors import Unavailable
 from aegis_reconcile.events import Everything, OneObject, Work
 from aegis_reconcile.function import LARGEST_EVENT
-from aegis_reconcile.reconciler import Later
+from aegis_reconcile.outcome import Later
 from support import function_under_test
 from support.reconciling import Mesh
 

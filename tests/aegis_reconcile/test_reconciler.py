@@ -1,12 +1,16 @@
 """From work to a converged cluster, on a cluster and a provider in memory."""
 
+import threading
+from collections import Counter
 from typing import Any
 
 import pytest
+from attrs import evolve
 
 from aegis_idp.errors import Misconfigured, Refused, Unavailable
 from aegis_idp.values import ProvisionRequest
 from aegis_reconcile.cluster import Conflict, Rejected, TryAgain
+from aegis_reconcile.events import OneObject
 from aegis_reconcile.objects import (
     CLUSTER_IDENTITY_PROVIDER,
     CLUSTER_ROLE,
@@ -19,6 +23,7 @@ from aegis_reconcile.objects import (
     SERVICE_ACCOUNT,
     Key,
 )
+from aegis_reconcile.reconciler import Shared
 from support.reconciling import Mesh
 
 FINALIZER = "aegisproxy.io/provider"
@@ -403,7 +408,8 @@ class TestProvisioning:
         assert keys
         assert mesh.plugin.objects == {}
 
-    def test_r03_provider_that_is_deleted_at_the_same_moment_gets_nothing_made(self) -> None:
+    @pytest.mark.parametrize("by_tick", [False, True])
+    def test_r03_provider_that_is_deleted_at_the_same_moment_gets_nothing_made(self, by_tick: bool) -> None:
         """R03: between our look at the provider and our mark it goes: the mark goes again, and nothing was made."""
         mesh = Mesh(makes_objects=True)
         provider = mesh.provider()
@@ -415,7 +421,7 @@ class TestProvisioning:
                 del mesh.cluster.objects[provider]
 
         mesh.cluster.before = delete
-        assert mesh.tell(key) is None
+        assert (mesh.tick() if by_tick else mesh.tell(key)) is None
         assert provider not in mesh.cluster.objects
         assert mesh.plugin.objects == {}
         assert "provision" not in mesh.plugin.calls
@@ -842,11 +848,12 @@ class TestEvents:
         mesh.settle()
         key = mesh.identity()
         busy: list[int] = []
+        second = evolve(mesh.reconciler, shared=Shared())
 
         def other(method: str, about: Key) -> None:
             if method == "merge_metadata" and not busy:
                 busy.append(1)
-                mesh.tell(key)
+                second.reconcile(OneObject(key))
 
         mesh.cluster.before = other
         assert mesh.tell(key) is None
@@ -1013,3 +1020,110 @@ class TestPrincipals:
 
 
 WIDE = Key(CLUSTER_IDENTITY_PROVIDER, "", "wide")
+
+
+class TestMany:
+    def mesh(self, count: int = 200) -> Mesh:
+        mesh = Mesh(makes_objects=True)
+        mesh.provider()
+        mesh.settle()
+        for number in range(count):
+            mesh.identity(f"i-{number:03}")
+        mesh.cluster.hints.clear()
+        mesh.plugin.calls.clear()
+        return mesh
+
+    def test_a_thousand_identities_are_ready_after_one_tick(self) -> None:
+        """Each is asked for once at its provider, four at a time, with a bounded number of calls to the API server."""
+        count = 1000
+        mesh = self.mesh(count)
+        lock, at_work, most = threading.Lock(), [0], [0]
+        original = mesh.plugin.provision
+
+        async def counted(settings: object, request: ProvisionRequest, http: object) -> object:
+            with lock:
+                at_work[0] += 1
+                most[0] = max(most[0], at_work[0])
+            try:
+                return await original(settings, request, http)  # type: ignore[arg-type]  # passed on as it came
+            finally:
+                with lock:
+                    at_work[0] -= 1
+
+        mesh.plugin.provision = counted  # type: ignore[method-assign,assignment]  # counts for this test
+        calls: Counter[str] = Counter()
+        mesh.cluster.before = lambda method, _: calls.update([method])
+        assert mesh.tick() is None
+        assert most[0] <= 4
+        assert mesh.plugin.calls.count("provision") == count
+        assert len(mesh.plugin.objects) == count
+        keys = [key for key in mesh.cluster.objects if key.resource == IDENTITY]
+        assert {mesh.cluster.condition(key, "Ready") for key in keys} == {("True", "Ready")}
+        # Read, account, mark, a fresh look at the provider, status and its Event: 7 each, and some for all.
+        assert calls.total() <= 8 * count + 50
+        calls.clear()
+        mesh.tick()
+        assert mesh.plugin.calls.count("provision") == 2 * count
+        assert calls.total() <= count + 50
+
+    def test_what_there_is_no_time_for_is_done_by_the_next_ticks(self) -> None:
+        """Nothing is begun when the time of a request is over; those left over come first the next time."""
+        mesh = self.mesh()
+        ticks = 0
+        now = [0.0]
+
+        def clock() -> float:
+            now[0] += 1
+            return now[0]
+
+        mesh.reconciler = evolve(mesh.reconciler, clock=clock, budget=80.0)
+        while len(mesh.plugin.objects) < 200:
+            before = len(mesh.plugin.objects)
+            assert mesh.tick() is None
+            assert before < len(mesh.plugin.objects) <= before + 80
+            ticks += 1
+        assert ticks == 3
+        seen = len(mesh.plugin.calls)
+        mesh.tick()
+        mesh.tick()
+        mesh.tick()
+        assert len(mesh.plugin.calls) >= seen + 200, "drift is looked for at all of them in turn"
+
+    def test_provider_that_does_not_answer_is_asked_a_few_times_a_tick(self) -> None:
+        """A provider that is down while a thousand wait for it is not called a thousand times."""
+        mesh = self.mesh()
+        original = mesh.plugin.trust
+        mesh.plugin.failure = Unavailable("down")
+
+        async def up(settings: object, http: object) -> object:
+            mesh.plugin.failure = None
+            try:
+                return await original(settings, http)  # type: ignore[arg-type]  # passed on as it came
+            finally:
+                mesh.plugin.failure = Unavailable("down")
+
+        mesh.plugin.trust = up  # type: ignore[method-assign,assignment]  # its issuer answers, its API does not
+        assert mesh.tick() is None
+        assert mesh.plugin.calls.count("provision") <= 6
+        mesh.plugin.failure = None
+        mesh.plugin.trust = original  # type: ignore[method-assign]  # as it was
+        mesh.tick()
+        assert len(mesh.plugin.objects) == 200
+
+    def test_events_that_come_many_times_at_once_are_worked_on_once(self) -> None:
+        """Fifty deliveries of one event, side by side, make one object by one call."""
+        mesh = self.mesh()
+        key = Key(IDENTITY, "shop", "i-000")
+        start = threading.Barrier(50)
+
+        def deliver() -> None:
+            start.wait(10)
+            mesh.tell(key)
+
+        threads = [threading.Thread(target=deliver) for _ in range(50)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(30)
+        assert mesh.plugin.calls == ["provision"]
+        assert mesh.cluster.condition(key, "Ready") == ("True", "Ready")

@@ -7,7 +7,7 @@ import flask
 
 from aegis_reconcile.events import Work
 from aegis_reconcile.function import answer
-from aegis_reconcile.reconciler import Later
+from aegis_reconcile.outcome import Later
 
 
 def nothing(_: Work) -> Later | None:

@@ -101,13 +101,14 @@ class MemoryCluster:
     def list(self, resource: Resource, namespace: str = "", labels: Mapping[str, str] = {}) -> tuple[Object, ...]:
         self.before("list", Key(resource, namespace, ""))
         with self._lock:
-            return tuple(
-                copy.deepcopy(document)
-                for key, document in sorted(self.objects.items())
-                if key.resource == resource
+            found = [
+                (key.namespace, key.name, document)
+                for key, document in self.objects.items()
+                if key.resource is resource
                 and namespace in ("", key.namespace)
                 and labels.items() <= mapping(document, "metadata", "labels").items()
-            )
+            ]
+            return tuple(copy.deepcopy(document) for _, _, document in sorted(found, key=lambda item: item[:2]))
 
     def create(self, resource: Resource, body: Object) -> Object:
         key = key_of(resource, body)

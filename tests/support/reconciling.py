@@ -13,7 +13,8 @@ from aegis_reconcile.objects import (
     SERVICE_ACCOUNT,
     Key,
 )
-from aegis_reconcile.reconciler import Later, Reconciler
+from aegis_reconcile.outcome import Later
+from aegis_reconcile.reconciler import Reconciler
 from support.host_in_memory import no_host
 from support.memory_cluster import MemoryCluster
 from support.provider_in_memory import NoHttp, ProviderInMemory

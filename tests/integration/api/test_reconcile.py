@@ -29,8 +29,9 @@ from aegis_reconcile.objects import (
     Key,
     Resource,
 )
+from aegis_reconcile.outcome import Later
 from aegis_reconcile.own_account import OwnAccount
-from aegis_reconcile.reconciler import Later, Reconciler
+from aegis_reconcile.reconciler import Reconciler
 from support.api_server import ApiServer
 from support.kube_client import KubeClient, path_of
 from support.provider_in_memory import ProviderInMemory

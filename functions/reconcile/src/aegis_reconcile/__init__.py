@@ -8,7 +8,9 @@ An event is only a hint. Its line of files, left to right:
 - `function`: the HTTP function: a CloudEvent becomes 204, 400 or 503
 - `events`: which object (or all) an event is about
 - `reconciler`: walks one object, or all, from observation to status
-- `observe`: reads what a plan needs; `cluster` is the API server as seen from here, `kube` the real one
+- `lanes`, `turns`: much at once, and one at a time per object; `outcome` is what is left of it to do
+- `observe`: reads what a plan needs; `cluster` is the API server as seen from here, `kube` the real one,
+  `survey` as one tick sees it
 - `asking`: a plugin's answers and failures as values
 - `host`: what providers are shown for credentials; `own_account` gets tokens of the function's own
 - `plan`: observed -> actions; pure and total

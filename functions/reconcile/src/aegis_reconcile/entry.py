@@ -15,8 +15,9 @@ from aegis_reconcile.events import Work
 from aegis_reconcile.function import answer
 from aegis_reconcile.host import Host
 from aegis_reconcile.kube import KubeCluster, connect
+from aegis_reconcile.outcome import Later
 from aegis_reconcile.own_account import OwnAccount
-from aegis_reconcile.reconciler import Later, Reconciler
+from aegis_reconcile.reconciler import Reconciler
 
 _PROVIDER_SECONDS = 5.0
 _SECRETS = "/var/run/secrets/aegis/provision"

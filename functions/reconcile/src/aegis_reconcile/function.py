@@ -16,7 +16,7 @@ from cloudevents.http import from_http
 from werkzeug.exceptions import HTTPException
 
 from aegis_reconcile.events import NotForUs, Work, work_of
-from aegis_reconcile.reconciler import Later
+from aegis_reconcile.outcome import Later
 
 LARGEST_EVENT = 1 << 20
 """Bytes. A reference is a few hundred."""

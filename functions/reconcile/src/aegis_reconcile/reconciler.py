@@ -1,12 +1,12 @@
 """From a piece of work to a converged cluster: re-GET, plan, act, status; again where the object changed meanwhile."""
 
 import logging
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+import time
+from collections.abc import Callable, Hashable, Iterable
 from functools import partial
 from threading import Lock
 
-from attrs import evolve, field, frozen
+from attrs import Factory, define, evolve, field, frozen
 
 from aegis_api.identity import read_identity
 from aegis_api.policy import read_ingress_policy
@@ -15,6 +15,7 @@ from aegis_reconcile.act import act
 from aegis_reconcile.asking import Asker
 from aegis_reconcile.cluster import Cluster, Conflict, Rejected, TryAgain
 from aegis_reconcile.events import Everything, Work
+from aegis_reconcile.lanes import in_lanes
 from aegis_reconcile.objects import (
     CLUSTER_IDENTITY_PROVIDER,
     IDENTITY,
@@ -40,6 +41,7 @@ from aegis_reconcile.observe import (
     usable_provider,
     users_of,
 )
+from aegis_reconcile.outcome import Later, Left, first
 from aegis_reconcile.plan.actions import Action, MergeMetadata
 from aegis_reconcile.plan.answers import Problem, Usable
 from aegis_reconcile.plan.identities import (
@@ -58,35 +60,45 @@ from aegis_reconcile.plan.principals import agrees, plan_principals, principal_o
 from aegis_reconcile.plan.providers import in_use, plan_guard, plan_provider
 from aegis_reconcile.plan.rights import plan_rights
 from aegis_reconcile.plan.status import is_deleting, seen, settled
+from aegis_reconcile.survey import Survey
+from aegis_reconcile.turns import Turns
 
 _log = logging.getLogger(__name__)
 
 # An object that changes under our hands this often is handed back to the source of events, which waits in between.
 _ATTEMPTS = 4
-# Providers that do not answer are waited for side by side.
-_PROVIDERS_AT_ONCE = 8
+# Seconds after which a request begins nothing more: what was begun ends within the 60 s that Knative lets it have, and
+# the next tick does the rest.
+_BUDGET = 30.0
 
 
-@frozen
-class Later:
-    """Something is left to be tried again, after `retry_after` seconds if somebody said so. `why` is for the log."""
-
-    why: str
-    retry_after: float | None = None
+_Work = tuple[Key | str, Callable[[], Problem | None]]
 
 
-Left = Later | Problem | None
-"""What a piece of work leaves: trouble with the API server, a provider that did not answer, or nothing."""
+@define
+class Shared:
+    """What the requests of one process have in common; nothing of it must survive."""
+
+    turns: Turns = field(factory=Turns)
+    ticking: Lock = field(factory=Lock)
+    undone: frozenset[Key] = frozenset()
+    """The Identities that the last tick had no time for."""
 
 
 @frozen
 class Reconciler:
-    """`now` gives the time as RFC 3339 text, as it stands in conditions."""
+    """`now` gives the time as RFC 3339 text, as it stands in conditions; `clock` is in seconds.
+
+    What `fresh` says is of this moment; what `cluster` says may be as old as the tick.
+    """
 
     cluster: Cluster
     asker: Asker
     now: Callable[[], str]
-    _ticking: Lock = field(factory=Lock, init=False, eq=False, repr=False)
+    fresh: Cluster = field(default=Factory(lambda self: self.cluster, takes_self=True))
+    clock: Callable[[], float] = time.monotonic
+    budget: float = _BUDGET
+    shared: Shared = field(factory=Shared, eq=False, repr=False)
 
     def reconcile(self, work: Work) -> Later | None:
         """None when all that can be done is done, failures that only people can mend included: they are in a status."""
@@ -97,26 +109,56 @@ class Reconciler:
         except Rejected as error:
             _log.error("%s: %s", work, error)
             return None
-        return _first(left)
+        return first(left)
 
     def _everything(self) -> list[Left]:
         """Looks at every object, and asks every provider, for events are lost and things drift.
 
         A provider that does not answer is no reason to tick again at once: a status says so, and the next tick asks.
         """
-        if not self._ticking.acquire(blocking=False):
+        if not self.shared.ticking.acquire(blocking=False):
             return []
         try:
-            providers = [*self._keys(CLUSTER_IDENTITY_PROVIDER), *self._keys(IDENTITY_PROVIDER)]
-            with ThreadPoolExecutor(_PROVIDERS_AT_ONCE) as pool:
-                left = list(pool.map(lambda key: self._attempt(key, partial(self._provider, key, True)), providers))
-            left += [self._attempt(key, partial(self._policy, key, True)) for key in self._keys(INGRESS_POLICY)]
-            left += [self._attempt(key, partial(self._identity, key, True)) for key in self._keys(IDENTITY)]
-            left += [self._attempt(key, partial(self._principals, key)) for key in providers]
-            left += [self._attempt(space, partial(self._rights, space)) for space in meshed_namespaces(self.cluster)]
+            left = evolve(self, cluster=Survey(self.cluster))._tick()
         finally:
-            self._ticking.release()
+            self.shared.ticking.release()
         return [item for item in left if isinstance(item, Later)]
+
+    def _tick(self) -> list[Left]:
+        late = self._late()
+        providers = [*self._keys(CLUSTER_IDENTITY_PROVIDER), *self._keys(IDENTITY_PROVIDER)]
+        looks = [(key, partial(self._provider, key, True)) for key in providers]
+        left = in_lanes({key: [look] for key, look in zip(providers, looks, strict=True)}, self._work, late).results
+        left += self._each((key, partial(self._policy, key, True)) for key in self._keys(INGRESS_POLICY))
+        left += self._each((space, partial(self._rights, space)) for space in meshed_namespaces(self.cluster))
+        left += self._identities(late)
+        left += self._each((key, partial(self._principals, key)) for key in providers)
+        return left
+
+    def _late(self) -> Callable[[], bool]:
+        end = self.clock() + self.budget
+        return lambda: self.clock() >= end
+
+    def _each(self, works: Iterable[_Work]) -> list[Left]:
+        return [self._work(work) for work in works]
+
+    def _work(self, work: _Work) -> Left:
+        return self._attempt(*work)
+
+    def _identities(self, late: Callable[[], bool]) -> list[Left]:
+        """All of them, those first that are not as they should be, then those that the last tick did not get to."""
+        documents = {key_of(IDENTITY, document): document for document in self.cluster.list(IDENTITY)}
+        order = sorted(documents, key=lambda key: (settled(documents[key]), key not in self.shared.undone, key))
+        groups: dict[Hashable, list[_Work]] = {}
+        for key in order:
+            provider = provider_document(self.cluster, key.namespace, text(documents[key], "spec", "provider"))
+            group = None if isinstance(provider, Problem) else provider_key(provider)
+            groups.setdefault(group, []).append((key, partial(self._identity, key, True)))
+        done = in_lanes(groups, self._work, late)
+        self.shared.undone = frozenset(key for key, _ in done.undone if isinstance(key, Key))
+        if done.undone:
+            _log.info("%d of %d Identities are left to the next tick", len(done.undone), len(order))
+        return done.results
 
     def _keys(self, resource: Resource) -> list[Key]:
         return [key_of(resource, document) for document in self.cluster.list(resource)]
@@ -162,13 +204,17 @@ class Reconciler:
             for identity in self.cluster.list(IDENTITY, key.namespace)
             if text(identity, "spec", "provider") == key.name
         ]
-        left += [self._attempt(user, partial(self._identity, user, changed)) for user in users]
+        looks: list[_Work] = [(user, partial(self._identity, user, changed)) for user in users]
+        left += in_lanes({key: looks}, self._work, self._late()).results
         spaces = [key.namespace] if key.namespace else meshed_namespaces(self.cluster)
         left += [self._attempt(space, partial(self._rights, space)) for space in spaces if changed]
         return left
 
     def _attempt(self, what: Key | str, work: Callable[[], Problem | None]) -> Left:
-        """Does a piece of work, again where somebody else changed the object meanwhile."""
+        """Does a piece of work in its turn, again where somebody else changed the object meanwhile."""
+        return self.shared.turns.take(what, lambda: self._retried(what, work))
+
+    def _retried(self, what: Key | str, work: Callable[[], Problem | None]) -> Left:
         try:
             for _ in range(_ATTEMPTS - 1):
                 try:
@@ -242,7 +288,7 @@ class Reconciler:
         if isinstance(step.action, MergeMetadata):
             document = act(self.cluster, step.action, self.now())
             fresh = set(held_by(document)).difference(held_by(observed.document))
-            provider = observe_provider(self.cluster, self.asker, observed.identity) if fresh else observed.provider
+            provider = observe_provider(self.fresh, self.asker, observed.identity) if fresh else observed.provider
             return with_mark(observed, document, provider)
         try:
             return evolve(observed, account=act(self.cluster, step.action, self.now()))
@@ -257,12 +303,3 @@ class Reconciler:
     def _act(self, actions: Iterable[Action]) -> None:
         for action in actions:
             act(self.cluster, action, self.now())
-
-
-def _first(left: Iterable[Left]) -> Later | None:
-    """One word for all that is left, with the longest of the waits asked for."""
-    trouble = [Later(item.message, item.retry_after) if isinstance(item, Problem) else item for item in left]
-    real = [item for item in trouble if item is not None]
-    if not real:
-        return None
-    return evolve(real[0], retry_after=max(item.retry_after or 0 for item in real) or None)
