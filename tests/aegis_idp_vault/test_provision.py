@@ -121,6 +121,14 @@ def test_an_entity_that_somebody_built_on_stays(provider: ProviderUnderTest, vau
     assert vault.entities[made.metadata["entity"]].custom_metadata == {"team": "shop"}
 
 
+def test_removal_is_as_short(provider: ProviderUnderTest) -> None:
+    """Login, alias, role, entity; with what the last run gave back as without."""
+    made, _ = _made(provider)
+    tap = Tapped(provider.http)
+    run(PLUGIN.deprovision(provider.settings, provider.request(ORDERS, metadata=made.metadata), tap))
+    assert [sent.method for sent in tap.sent] == ["POST", "POST", "DELETE", "DELETE"]
+
+
 def test_roles_of_a_lost_entity_go(provider: ProviderUnderTest, vault: VaultInMemory) -> None:
     """An entity that was removed by hand leaves its roles, which nobody else finds."""
     for _ in range(2):

@@ -20,6 +20,12 @@ SETTINGS = VaultSettings("https://vault.example", mount="k8s", role="pods", key=
         ),
         (400, 'role "aegis.k8s.x" not found', "look at the conditions of its Identity"),
         (400, 'cannot find key "mesh"', "make the key mesh"),
+        (400, 'key "mesh" not found', "make the key mesh"),
+        (
+            400,
+            'the key "mesh" does not list the client ID of the role "x" as an allowed client ID',
+            "where * allows all",
+        ),
         (429, "", "rate limit quota"),
         (500, "", "look at its log"),
         (400, "something new", "compare the settings with those at auth/k8s"),

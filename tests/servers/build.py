@@ -66,8 +66,9 @@ TOOL_SETS = (
         "eventing",
         {name: f"knative.dev/eventing/cmd/{name}" for name in ("apiserver_receive_adapter", "mtping")},
     ),
-    # Its `main` is a file of the tool set itself: the module's own has further files that only `-mod=mod` builds.
+    # Its `main` is a file of the tool set itself, as short as Vault's own.
     ToolSet("vault", {"vault": "."}),
+    ToolSet("h2spec", {"h2spec": "github.com/summerwind/h2spec/cmd/h2spec"}),
 )
 
 

@@ -1,8 +1,11 @@
+import json
+
 import pytest
 
 from aegis_proxy.core import h2_fields
 from aegis_proxy.core.fields import egress_role, ingress_role
 from aegis_proxy.core.h2_fields import Malformed
+from aegis_proxy.core.refusals import NO_TOKEN
 
 BAD = {
     "u03-upper-case": (b"X-Upper", b"1"),
@@ -103,3 +106,16 @@ def test_an_http1_head_becomes_a_header_section() -> None:
 def test_an_http1_response_becomes_a_header_section() -> None:
     """Status and fields."""
     assert h2_fields.of_response(404, [b"X-Y: z", b"Connection: close"]) == [(b":status", b"404"), (b"x-y", b"z")]
+
+
+def test_a_refusal_is_the_answer_of_http1() -> None:
+    """With its challenge and its decision id; without a body to HEAD."""
+    fields, body = h2_fields.of_refusal(NO_TOKEN, "abc", head_only=False)
+    assert fields == [
+        (b":status", b"401"),
+        (b"content-type", b"application/json"),
+        (b"content-length", b"%d" % len(body)),
+        (b"www-authenticate", b'Bearer realm="aegis"'),
+    ]
+    assert json.loads(body) == {"status": 401, "error": "unauthorized", "decision": "abc"}
+    assert h2_fields.of_refusal(NO_TOKEN, "abc", head_only=True) == (fields, b"")

@@ -41,3 +41,12 @@ def test_a_header_block_takes_as_many_frames_as_it_needs(size: int, kinds: list[
     assert {stream for _, _, stream, _ in sent} == {3}
     assert [bool(flags & h2.END_HEADERS) for _, flags, _, _ in sent] == [False] * (len(sent) - 1) + [True]
     assert [bool(flags & h2.END_STREAM) for _, flags, _, _ in sent] == [ended] + [False] * (len(sent) - 1)
+
+
+def test_the_first_bytes_of_a_server_are_known() -> None:
+    """SETTINGS of the connection (RFC 9113 section 3.4), with or without values; nothing that HTTP/1.1 begins with."""
+    assert h2.begins_with_settings(h2.settings([]))
+    assert h2.begins_with_settings(h2.settings([(h2.MAX_FRAME_SIZE, 20_000)])[:9])
+    acknowledgement = h2.frame(h2.SETTINGS, h2.ACK, 0, b"")
+    for other in (b"HTTP/1.1 200 OK\r\n\r\n", b"", h2.settings([])[:8], h2.goaway(0, 0), acknowledgement):
+        assert not h2.begins_with_settings(other)

@@ -578,3 +578,20 @@ def test_what_we_take_llhttp_takes_the_same(block: bytes) -> None:
         assert (seen.body, b"") == decoder.feed(body)
     else:
         assert seen.body == body
+
+
+@pytest.mark.parametrize(
+    ("method", "fields", "repeatable"),
+    [
+        (b"GET", b"", True),
+        (b"PUT", b"", True),
+        (b"POST", b"", False),
+        (b"PATCH", b"", False),
+        (b"PUT", b"Content-Length: 1\r\n", False),
+        (b"GET", b"Transfer-Encoding: chunked\r\n", False),
+    ],
+)
+def test_f32_what_may_be_sent_again(method: bytes, fields: bytes, repeatable: bool) -> None:
+    """RFC 9110 section 9.2.2: a method that does the same twice, and no body that is gone by then."""
+    block = method + b" /x HTTP/1.1\r\nHost: a\r\n" + fields
+    assert parse_request(block.removesuffix(b"\r\n"), ingress_role, canonical=True).repeatable is repeatable

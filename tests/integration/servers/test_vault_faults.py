@@ -13,7 +13,9 @@ from aegis_api.names import Subject
 from aegis_idp.blocking import BlockingHttp, run
 from aegis_idp.conformance import HOST, Cluster, ProviderUnderTest
 from aegis_idp.errors import ProviderError, Unavailable
+from aegis_idp.values import KeySetUrl
 from aegis_idp_vault import PLUGIN
+from aegis_proxy.core.keys import read_key_set
 from servers.build import programs
 from servers.vault import VaultServer
 
@@ -83,3 +85,19 @@ def test_a_vault_that_hangs(provider: ProviderUnderTest, own_vault: VaultServer)
     patient.make_known(ORDERS)
     request = patient.mounts(ORDERS).request("aegis")
     assert run(PLUGIN.acquire(patient.settings, request, patient.http)).reveal()
+
+
+def test_keys_are_there_with_the_first_role_and_stay(provider: ProviderUnderTest, own_vault: VaultServer) -> None:
+    """A callee that starts before the first identity sees no keys. Those of the key `default` do not go with a role."""
+    with VaultServer(programs("vault")["vault"], own_vault.process.log.with_name("empty.log")) as empty:
+        none = empty.ask("GET", "identity/oidc/.well-known/keys")
+        assert read_key_set(none, frozenset({"RS256"})).empty
+    patient = evolve(provider, http=BlockingHttp())
+    run(PLUGIN.deprovision(patient.settings, patient.request(ORDERS), patient.http))
+    assert own_vault.keys("identity/oidc/role") == []
+    trust = run(PLUGIN.trust(patient.settings, patient.http))
+    assert isinstance(trust.key_set, KeySetUrl)
+    document = run(patient.http.request("GET", trust.key_set.url)).json_object("keys")
+    keys = read_key_set(document, trust.algorithms)
+    assert keys.by_kid
+    assert keys.dropped == ()

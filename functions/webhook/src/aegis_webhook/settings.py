@@ -18,7 +18,13 @@ from aegis_webhook.quantities import Quantity, cpu, memory
 
 T = TypeVar("T")
 
-_OF_INGRESS = (names.INGRESS_PORT, names.INGRESS_POLICY, names.INGRESS_HOSTS, names.EXCLUDE_INBOUND_PORTS)
+_OF_INGRESS = (
+    names.INGRESS_PORT,
+    names.INGRESS_POLICY,
+    names.INGRESS_HOSTS,
+    names.INGRESS_PROTOCOL,
+    names.EXCLUDE_INBOUND_PORTS,
+)
 _OF_EGRESS = (names.EXCLUDE_OUTBOUND_PORTS, names.EXCLUDE_OUTBOUND_CIDRS)
 _OF_IPTABLES = (names.EXCLUDE_INBOUND_PORTS, names.EXCLUDE_OUTBOUND_PORTS, names.EXCLUDE_OUTBOUND_CIDRS)
 _RESOURCES = (
@@ -44,6 +50,8 @@ PROXY_PORTS = frozenset({names.INGRESS_PROXY_PORT, names.EGRESS_PROXY_PORT, name
 
 _PORT = re.compile(r"[1-9][0-9]{0,4}")
 _SWITCH = {"true": True, "false": False}
+# As the proxy's --ingress-protocol takes them.
+_PROTOCOLS = {protocol: protocol for protocol in ("auto", "http1", "h2c")}
 _LOG_LEVELS = {level: level for level in ("debug", "info", "warning", "error")}
 
 
@@ -56,12 +64,15 @@ class Redirect(Enum):
 
 @frozen
 class Ingress:
-    """`ports` are those that only the proxy may be reached by; none means all but `excluded_ports`."""
+    """`ports` are those that only the proxy may be reached by; none means all but `excluded_ports`. `protocol` is what
+    the app speaks.
+    """
 
     ports: tuple[int, ...] = ()
     excluded_ports: tuple[int, ...] = ()
     policies: tuple[str, ...] = ()
     hosts: tuple[str, ...] = ()
+    protocol: str = "auto"
 
 
 @frozen
@@ -161,6 +172,7 @@ def _ingress(ours: _Annotations, namespace: str) -> Ingress:
         excluded_ports=ours.read(names.EXCLUDE_INBOUND_PORTS, _ports, ()),
         policies=ours.read(names.INGRESS_POLICY, lambda node: _list(node, object_name), ()),
         hosts=ours.read(names.INGRESS_HOSTS, lambda node: _list(node, lambda item: _host(item, namespace)), ()),
+        protocol=ours.read(names.INGRESS_PROTOCOL, lambda node: node.one_of(_PROTOCOLS), "auto"),
     )
 
 

@@ -119,6 +119,7 @@ def _environment(settings: PodSettings, grant: Grant, recorded: Recorded, option
         "AEGIS_PROVIDER": settings.provider,
         "AEGIS_POLICY": _joined(ingress.policies) if ingress else "",
         "AEGIS_INGRESS_HOSTS": _joined(ingress.hosts) if ingress else "",
+        "AEGIS_INGRESS_PROTOCOL": ingress.protocol if ingress and ingress.protocol != "auto" else "",
         "AEGIS_TOKEN_FILE": f"{TOKENS_PATH}/{_file_name(needs.tokens[0].audience)}" if needs.tokens else "",
         "AEGIS_PROBES": to_variable(recorded) if recorded else "",
         "AEGIS_ACCESS_LOG": "true" if settings.log_access else "",

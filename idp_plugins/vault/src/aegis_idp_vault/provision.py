@@ -60,12 +60,14 @@ async def remove(settings: VaultSettings, request: ProvisionRequest, http: Http)
     vault = await _open(settings, request, http)
     accessor = await find_accessor(vault)
     alias = await find_alias(vault, accessor, request.subject)
-    await _remove_lost(vault, request, keep=())
     if alias is None or alias.mark is None:
+        await _remove_lost(vault, request, keep=())
         return
     mark = _mark(alias, request)
-    for suffix in mark.roles:
-        await remove_role(vault, role_name(settings.mount, alias.entity, request.subject, suffix))
+    names = [role_name(settings.mount, alias.entity, request.subject, suffix) for suffix in mark.roles]
+    await _remove_lost(vault, request, keep=names)
+    for name in names:
+        await remove_role(vault, name)
     if alias.plain:
         await remove_entity(vault, alias.entity)
     else:

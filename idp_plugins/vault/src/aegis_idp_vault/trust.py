@@ -38,8 +38,9 @@ async def _issuer(settings: VaultSettings, http: Http) -> str:
 def subject_of(settings: VaultSettings, claims: Mapping[str, object]) -> Subject:
     """The claim `name`, which the role's template fills with the name of the caller's own alias.
 
-    Vault issues a token without it where the template fails. Another namespace of the same Vault, and another cluster's
-    auth method, have the same issuer's keys: both are compared. `sub` is the entity's id, which says nothing here.
+    Vault issues a token without it where the template fails. Another cluster's auth method at the same Vault has the
+    same issuer and keys, so `mount` is compared. `namespace` is an id, of which only that of the root namespace is
+    known; the path of every other stands in the issuer. `sub` is the entity's id, which says nothing here.
     """
     namespace = text_claim(claims, "namespace")
     if (namespace == _ROOT) != (settings.namespace is None):
