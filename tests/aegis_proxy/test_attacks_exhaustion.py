@@ -105,6 +105,8 @@ def test_d03_thousands_of_idle_connections(tmp_path: Path) -> None:
         gauges = dict(line.split(" ") for line in mesh.proxy.metrics().splitlines() if line.startswith("aegis_"))
         assert 700 < float(gauges['aegis_connections_evicted_total{direction="inbound"}']) < 1000
         assert float(gauges['aegis_connections_turned_away_total{direction="inbound"}']) == 0
+        told = eventually(lambda: mesh.proxy.of("no room"))
+        assert (told[0]["direction"], told[0]["limit"], told[0]["turned_away"]) == ("inbound", 200, 0)
         assert float(gauges["aegis_open_files"]) < 300 < float(gauges["aegis_open_files_limit"])
 
 

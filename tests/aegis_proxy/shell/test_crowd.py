@@ -39,9 +39,11 @@ def test_d03_those_who_were_idle_for_longest_go_together() -> None:
 
 def test_d03_nobody_who_is_busy_goes() -> None:
     """The one who comes is turned away instead, until somebody has left."""
-    crowd, busy = Crowd(1), [Someone(INFINITE)]
+    told: list[int] = []
+    crowd, busy = Crowd(1, lambda crowd: told.append(crowd.turned_away)), [Someone(INFINITE)]
     crowd.came()
     assert not crowd.admits(busy)
+    assert told == [1]
     crowd.left()
     assert crowd.admits(busy)
     assert (crowd.evicted, crowd.turned_away) == (0, 1)

@@ -1,6 +1,6 @@
 """How many clients a listener holds at once, and who goes when there are more."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from heapq import nsmallest
 from typing import Protocol
 
@@ -19,11 +19,18 @@ class Waiting(Protocol):
         """Ends it soon: its place is needed."""
 
 
-class Crowd:
-    """The sockets of a listener, at most `most`. `evicted` and `turned_away` count since the start."""
+def _nobody(_: "Crowd") -> None:
+    """Need not hear of it."""
 
-    def __init__(self, most: int) -> None:
+
+class Crowd:
+    """The sockets of a listener, at most `most`. `evicted` and `turned_away` count since the start; `full` hears of it
+    whenever somebody has to go.
+    """
+
+    def __init__(self, most: int, full: "Callable[[Crowd], None]" = _nobody) -> None:
         self.most = most
+        self._full = full
         self.sockets = 0
         self.evicted = 0
         self.turned_away = 0
@@ -51,4 +58,5 @@ class Crowd:
         self._leaving += len(idle)
         if not idle:
             self.turned_away += 1
+        self._full(self)
         return bool(idle)

@@ -6,6 +6,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred
@@ -117,7 +118,7 @@ class Proxy:
         deadlines = Deadlines(tunnel=settings.tunnel_idle, body_rate=settings.min_body_rate)
         protocol = settings.ingress_protocol if isinstance(side, IngressSide) else UpstreamProtocol.AUTO
         traced = self._tracing.side(side) if self._tracing else side
-        crowd = Crowd(self._most)
+        crowd = Crowd(self._most, partial(self._no_room, side.direction))
         server = Server(traced, self._pool, self._records, time.monotonic, deadlines, protocol, crowd)
         self._servers.append(server)
         review = Review(side, server, self._records, time.monotonic, settings.stream_grace)
@@ -126,6 +127,10 @@ class Proxy:
         if isinstance(side, IngressSide):
             return self._listen(where, server, crowd, flag)
         return self._listen(where, RedirectedConnections(server, self._own, settings.egress_silence), crowd, flag)
+
+    def _no_room(self, direction: str, crowd: Crowd) -> None:
+        counts = {"evicted": crowd.evicted, "turned_away": crowd.turned_away}
+        self._log.warning("no room", direction=direction, connections=crowd.sockets, limit=crowd.most, **counts)
 
     def _listen(self, where: HostPort, factory: Any, crowd: Crowd, flag: str) -> str:
         try:
