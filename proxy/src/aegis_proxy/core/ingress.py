@@ -3,6 +3,7 @@
 `judge` is the only maker of a `Permit`, and only a `Permit` becomes bytes for the app.
 """
 
+from functools import lru_cache
 from typing import NamedTuple
 
 from aegis_api.paths import ENCODED_SLASH
@@ -78,15 +79,21 @@ def _without_caller(request: Request, rules: RuleIndex, refused: Refused) -> Per
 
 def _authenticate(request: Request, snapshot: Snapshot, cache: TokenCache, now: float) -> Verified | None:
     """The sender, None where it presents no bearer token. Raises TokenRefused for a token that is not good."""
-    credentials = request.credentials
-    if credentials is None or credentials[:7].lower() != b"bearer ":  # RFC 6750 section 2.1
+    token = _bearer_token(request.credentials) if request.credentials is not None else None
+    if token is None:
         return None
-    token = credentials[7:]
     verified = cache.get(token, snapshot.authorities, now)
     if verified is None:
         verified = verify(token, snapshot.authorities, now)
         cache.put(token, verified, snapshot.authorities)
     return verified
+
+
+# Remembered because the token of a request that comes again is then one object, whose hash Python keeps.
+@lru_cache(maxsize=512)
+def _bearer_token(credentials: bytes) -> bytes | None:
+    """The token, None for another scheme (RFC 6750 section 2.1)."""
+    return credentials[7:] if credentials[:7].lower() == b"bearer " else None
 
 
 def head_for_app(permit: Permit, peer: bytes) -> bytes:

@@ -14,6 +14,7 @@ from twisted.internet.protocol import Factory
 
 from aegis_proxy.core.refusals import UPGRADE_REFUSED, Refused
 from aegis_proxy.core.request import Request
+from aegis_proxy.core.request_reader import RequestReader
 from aegis_proxy.settings import MOST_CONNECTIONS, UpstreamProtocol
 from aegis_proxy.shell.calls import Call
 from aegis_proxy.shell.crowd import Crowd
@@ -114,6 +115,7 @@ class Server(Factory):
         crowd: Crowd | None = None,
     ) -> None:
         self.side = side
+        self.reader = RequestReader(side.role_of, canonical=side.canonical)
         self.pool = pool
         self.records = records
         self.clock = clock

@@ -12,10 +12,9 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from aegis_proxy.core.h2_frames import PREFACE
-from aegis_proxy.core.head import take_head
 from aegis_proxy.core.pace import Pace
 from aegis_proxy.core.refusals import BAD_BODY, BAD_REQUEST, BAD_VERSION, REQUEST_TIMEOUT, Refused, answer
-from aegis_proxy.core.request import START_LINE, Body, Request, parse_request
+from aegis_proxy.core.request import Body, Request
 from aegis_proxy.shell.calls import Call
 from aegis_proxy.shell.client_end import ClientEnd
 from aegis_proxy.shell.crowd import INFINITE
@@ -84,16 +83,15 @@ class ServerConnection(ClientEnd):
                     self._first = False
                     continue
             try:
-                split = take_head(data, START_LINE)
-                if split is None:
+                taken = self._server.reader.take(data)
+                if taken is None:
                     break
-                request = parse_request(split[0], self._side.role_of, canonical=self._side.canonical)
             except Refused as refused:
                 self._taking = False
                 if refused.refusal is not BAD_VERSION or not self._begins_http2(data):
                     self.refuse(refused)
                 return
-            self._buffer = split[1]
+            request, self._buffer = taken
             self._begin(request)
             data, self._buffer = self._buffer, b""
         self._taking = False
@@ -176,15 +174,16 @@ class ServerConnection(ClientEnd):
     def finished(self) -> None:
         exchange, self._exchange = self._exchange, None
         assert exchange is not None
-        self._server.records.answered(self._side.direction, exchange, self.peer, self._server.clock())
+        now = self._server.clock()
+        self._server.records.answered(self._side.direction, exchange, self.peer, now)
         if exchange.last:
             self._close()
         else:
-            self._next()
+            self._next(now)
 
-    def _next(self) -> None:
+    def _next(self, now: float) -> None:
         self._began = 0.0
-        self.deadline = self._server.clock() + self._server.deadlines.idle
+        self.deadline = now + self._server.deadlines.idle
         if not self._taking:
             self._go_on()
 
@@ -231,7 +230,7 @@ class ServerConnection(ClientEnd):
         if close:
             self._close()
         else:
-            self._next()
+            self._next(self._server.clock())
 
     def _swallow(self, exchange: Exchange) -> bool:
         """Takes the body of a refused request off the buffer, if it is all there and nobody waits to send it."""

@@ -1,0 +1,75 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aegis_proxy.core.fields import egress_role, ingress_role
+from aegis_proxy.core.refusals import Refused
+from aegis_proxy.core.request import parse_request
+from aegis_proxy.core.request_reader import RequestReader
+
+HEAD = b"GET /a/%2e%2e/b HTTP/1.1\r\nHost: a\r\nX-Real-IP: 1\r\n\r\n"
+
+
+def reader() -> RequestReader:
+    return RequestReader(ingress_role, canonical=True)
+
+
+def test_what_comes_again_means_the_same() -> None:
+    """The very same request is given, for the same bytes have one reading."""
+    ours = reader()
+    first, second = ours.take(HEAD), ours.take(bytes(bytearray(HEAD)))
+    assert first is not None
+    assert second is first
+    assert first == (parse_request(HEAD[:-4], ingress_role, canonical=True), b"")
+
+
+def test_each_reader_reads_for_its_own_direction() -> None:
+    """What is dropped and made canonical on the way in passes as it came on the way out."""
+    inward, outward = reader().take(HEAD), RequestReader(egress_role, canonical=False).take(HEAD)
+    assert inward is not None
+    assert outward is not None
+    assert (inward[0].path, list(inward[0].fields)) == (b"/b", [])
+    assert (outward[0].path, list(outward[0].fields)) == (b"/a/%2e%2e/b", [b"X-Real-IP: 1"])
+
+
+def test_what_follows_a_head_is_given_back() -> None:
+    """Every time, whether the head is known or not."""
+    ours = reader()
+    for rest in (b"", b"abc", HEAD, b""):
+        taken = ours.take(HEAD + rest)
+        assert taken is not None
+        assert taken[1] == rest
+
+
+def test_an_incomplete_head_waits() -> None:
+    """Known heads complete nothing: one byte less is another head."""
+    ours = reader()
+    ours.take(HEAD)
+    assert ours.take(HEAD[:-1]) is None
+
+
+def test_a_refusal_is_a_refusal_each_time() -> None:
+    """Nothing is remembered of what was refused."""
+    ours = reader()
+    for _ in range(2):
+        with pytest.raises(Refused):
+            ours.take(b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n")
+    assert not ours._known
+
+
+def test_d08_what_is_remembered_is_bounded() -> None:
+    """The oldest go first, and long heads are never kept."""
+    ours = reader()
+    for number in range(600):
+        ours.take(b"GET /%d HTTP/1.1\r\nHost: a\r\n\r\n" % number)
+    ours.take(b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"x" * 5000 + b"\r\n\r\n")
+    assert len(ours._known) == 512
+    assert min(int(head[5:8]) for head in ours._known) == 88
+
+
+@given(st.lists(st.sampled_from([HEAD, b"PUT /x HTTP/1.1\r\nHost: b\r\nContent-Length: 3\r\n\r\nabc"]), max_size=5))
+def test_a_reader_that_remembers_reads_as_one_that_does_not(stream: list[bytes]) -> None:
+    """Whatever came before."""
+    ours = reader()
+    for data in stream:
+        assert ours.take(data) == reader().take(data)
