@@ -28,6 +28,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _run(parsed: argparse.Namespace) -> int:
     read = settings.read_settings(parsed, os.environ)
+    from aegis_proxy.shell.transports_without_tls import load_transports
+
+    load_transports()
     from aegis_proxy.shell.main import run  # the reactor is chosen there, and `redirect` needs none
 
     return run(read)

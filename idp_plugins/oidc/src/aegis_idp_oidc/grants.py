@@ -12,7 +12,6 @@ from aegis_idp.destinations import destinations
 from aegis_idp.errors import Misconfigured
 from aegis_idp.oauth import JWT_BEARER_ASSERTION, JWT_BEARER_GRANT, TOKEN_EXCHANGE_GRANT
 from aegis_idp.values import PodContext, PodNeeds, ProjectedToken, Secret, TokenRequest
-from aegis_idp_oidc.assertions import assertion
 from aegis_idp_oidc.keycloak.wanted import scope_name
 from aegis_idp_oidc.refusals import Asked
 from aegis_idp_oidc.settings import OidcSettings
@@ -107,6 +106,8 @@ def _client(
     """The client's part of the form, its headers, and the secrets in both (RFC 6749 section 2.3.1)."""
     if settings.client_key is not None:
         key = request.secret(settings.client_key.of(request.subject))
+        from aegis_idp_oidc.assertions import assertion  # only who signs loads the libraries for it
+
         signed = assertion(key, client, settings.shown_audience, settings.client_key.key_id, clock())
         return {"client_id": client, **_assertion(signed)}, {}, (key, signed)
     if settings.client_secret is None:

@@ -20,7 +20,6 @@ from aegis_idp.values import (
     Trust,
 )
 from aegis_idp_oidc.grants import ask_for, needs_of
-from aegis_idp_oidc.keycloak import provisioning
 from aegis_idp_oidc.refusals import with_way_out
 from aegis_idp_oidc.settings import OidcSettings
 from aegis_idp_oidc.templates import subject_in
@@ -69,9 +68,13 @@ class OidcPlugin:
     async def provision(self, settings: OidcSettings, request: ProvisionRequest, http: Http) -> Provisioned:
         if settings.keycloak is None:
             return Provisioned()
+        from aegis_idp_oidc.keycloak import provisioning  # which a sidecar never needs, and so never loads
+
         return await provisioning.make(settings, settings.keycloak, request, http)
 
     async def deprovision(self, settings: OidcSettings, request: ProvisionRequest, http: Http) -> None:
+        from aegis_idp_oidc.keycloak import provisioning
+
         if settings.keycloak is not None:
             await provisioning.remove(settings, settings.keycloak, request, http)
         elif client := request.metadata.get(provisioning.CLIENT):

@@ -92,11 +92,14 @@ async def ask_app(pool: UpstreamPool, probe: Probe, patience: float) -> int:
     """
     asking: _Asked
     if probe.scheme is Scheme.HTTPS:
-        from twisted.internet.ssl import CertificateOptions  # only apps that speak TLS make the sidecar load it
+        # Only apps that speak TLS make the sidecar load it.
+        from twisted.internet.ssl import CertificateOptions
+        from twisted.protocols.tls import TLSMemoryBIOFactory
 
         # As the kubelet does: an app's own certificate is rarely one that anybody vouches for.
         asking = _TlsAsking(probe)
-        pool.reactor.connectSSL("127.0.0.1", probe.port, asking, CertificateOptions(verify=False), patience)
+        factory = TLSMemoryBIOFactory(CertificateOptions(verify=False), True, asking)
+        pool.reactor.connectTCP("127.0.0.1", probe.port, factory, patience)
     else:
         try:
             upstream = await pool.connect(("127.0.0.1", probe.port))

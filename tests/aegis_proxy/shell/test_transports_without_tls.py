@@ -1,0 +1,34 @@
+import subprocess
+import sys
+
+from aegis_proxy.shell.transports_without_tls import load_transports
+
+LOADED = """
+import sys
+from aegis_proxy.shell.transports_without_tls import load_transports
+load_transports()
+import aegis_proxy.shell.main
+from aegis_proxy.shell.reactor import install
+install()
+print("OpenSSL" in sys.modules, "treq" in sys.modules)
+import aegis_proxy.shell.dial
+from twisted.internet.endpoints import wrapClientTLS, HostnameEndpoint
+from twisted.internet import reactor
+from twisted.internet.ssl import optionsForClientTLS
+wrapClientTLS(optionsForClientTLS("a.example"), HostnameEndpoint(reactor, b"a.example", 443))
+print("OpenSSL" in sys.modules)
+"""
+
+
+def test_only_who_speaks_tls_loads_it() -> None:
+    """The whole proxy is loaded without; what lays TLS over a connection loads it then, and works."""
+    ran = subprocess.run([sys.executable, "-c", LOADED], capture_output=True, text=True, check=True, timeout=60)
+    assert ran.stdout.split() == ["False", "False", "True"]
+
+
+def test_where_tls_is_loaded_already_nothing_is_hidden() -> None:
+    """Twisted's tests, and ours, run with both."""
+    import OpenSSL
+
+    load_transports()
+    assert sys.modules["OpenSSL"] is OpenSSL
