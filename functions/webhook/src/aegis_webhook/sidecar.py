@@ -113,13 +113,14 @@ def proxy_container(settings: PodSettings, grant: Grant, recorded: Recorded, opt
 def _environment(settings: PodSettings, grant: Grant, recorded: Recorded, options: Options) -> Iterator[Object]:
     yield _from_field("AEGIS_NAMESPACE", "metadata.namespace")
     yield _from_field("AEGIS_POD", "metadata.name")
-    ingress, needs = settings.ingress, grant.needs
+    ingress, egress, needs = settings.ingress, settings.egress, grant.needs
     values = {
         "AEGIS_IDENTITY": settings.identity,
         "AEGIS_PROVIDER": settings.provider,
         "AEGIS_POLICY": _joined(ingress.policies) if ingress else "",
         "AEGIS_INGRESS_HOSTS": _joined(ingress.hosts) if ingress else "",
         "AEGIS_INGRESS_PROTOCOL": ingress.protocol if ingress and ingress.protocol != "auto" else "",
+        "AEGIS_EGRESS_AUTHORIZATION": egress.authorization if egress and egress.authorization != "refuse" else "",
         "AEGIS_TOKEN_FILE": f"{TOKENS_PATH}/{_file_name(needs.tokens[0].audience)}" if needs.tokens else "",
         "AEGIS_PROBES": to_variable(recorded) if recorded else "",
         "AEGIS_ACCESS_LOG": "true" if settings.log_access else "",

@@ -31,17 +31,19 @@ class Destination(NamedTuple):
     audience: str
 
 
-def destination(request: Request, snapshot: Snapshot, namespace: str) -> Destination:
+def destination(request: Request, snapshot: Snapshot, namespace: str, keep_own: bool = False) -> Destination:
     """Decides by the authority of the request, as the app of `namespace` wrote it. Raises Refused.
 
     An app that sends its own Authorization to a host that gets the mesh's token is refused: one of the two would be
-    lost without a word.
+    lost without a word. With `keep_own` its own goes there, and the mesh's does not.
     """
     host, port = _host_and_port(request, namespace)
     if ":" in host:
         return Destination(host, port, "")
     audience = _audience(host, snapshot)
     if audience and request.credentials is not None:
+        if keep_own:
+            return Destination(host, port, "")
         raise Refused(OWN_CREDENTIALS, f"the app sent its own Authorization to {host}, which gets the mesh's token")
     return Destination(host, port, audience)
 

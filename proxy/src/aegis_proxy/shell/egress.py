@@ -23,7 +23,7 @@ class EgressSide:
     """`own` are the addresses of the proxy's own listeners: a request to them would go round in circles.
 
     `original` finds where a redirected connection was bound for; None for one that the app made to the proxy itself.
-    `connect_ports` are those to which a CONNECT may lead.
+    `connect_ports` are those to which a CONNECT may lead. `keep_own`: see `core.egress.destination`.
     """
 
     direction = "outbound"
@@ -38,6 +38,7 @@ class EgressSide:
         own: Container[Address],
         original: OriginalDestination,
         connect_ports: frozenset[int] = frozenset(),
+        keep_own: bool = False,
     ) -> None:
         self._control = control
         self._resolver = resolver
@@ -45,6 +46,7 @@ class EgressSide:
         self._own = own
         self._original = original
         self._connect_ports = connect_ports
+        self._keep_own = keep_own
 
     def route(self, request: Request, connection: Connected) -> "Route | Deferred[Route]":
         if request.method == b"CONNECT":
@@ -69,7 +71,7 @@ class EgressSide:
         snapshot = self._control.snapshot
         if snapshot.closed:
             raise Refused(CLOSED, snapshot.closed)
-        return destination(request, snapshot, self._namespace)
+        return destination(request, snapshot, self._namespace, self._keep_own)
 
     def expired(self, exchange: Judged) -> bool:
         """Whether the token was good is for the destination to say, again and again."""

@@ -15,7 +15,7 @@ from twisted.internet.task import LoopingCall
 from twisted.internet.tcp import Port
 from twisted.logger import globalLogBeginner
 
-from aegis_proxy.settings import HostPort, Redirect, Settings, SettingsError, UpstreamProtocol
+from aegis_proxy.settings import HostPort, OwnAuthorization, Redirect, Settings, SettingsError, UpstreamProtocol
 from aegis_proxy.shell.admin import Admin, Answer, Page, as_json, text
 from aegis_proxy.shell.app_health import ask_app
 from aegis_proxy.shell.control import Control
@@ -111,7 +111,8 @@ class Proxy:
     def _egress(self) -> EgressSide:
         resolver = Resolver(self._reactor, time.monotonic, ConnectTo(self._settings.connect_to_file))
         ports = frozenset(self._settings.egress_connect_ports)
-        return EgressSide(self._control, resolver, self._settings.namespace, self._own, _original, ports)
+        keep_own = self._settings.egress_authorization is OwnAuthorization.KEEP
+        return EgressSide(self._control, resolver, self._settings.namespace, self._own, _original, ports, keep_own)
 
     def _serve(self, where: HostPort, side: IngressSide | EgressSide, flag: str) -> str:
         settings = self._settings
