@@ -122,6 +122,13 @@ def test_each_body_has_its_decoder() -> None:
     assert isinstance(parse_response(head(), b"GET").decoder(), UntilCloseDecoder)
 
 
+def test_f23_http_1_0_has_no_interim_responses() -> None:
+    """RFC 9110 section 15.2: whoever sends one does not know what it speaks."""
+    for status in (b"100 Continue", b"101 Switching Protocols", b"103 Early Hints"):
+        with pytest.raises(Refused, match="an interim response"):
+            parse_response(b"HTTP/1.0 " + status, b"GET", b"websocket")
+
+
 @pytest.mark.parametrize(
     ("lines", "version", "keep"),
     [

@@ -49,6 +49,8 @@ def test_objects_of_other_namespaces_are_left_out(tmp_path: Path) -> None:
     [
         ("a: [", "a.yaml: got no YAML"),
         ("a: !!python/object:os.system x", "a.yaml: got no YAML"),
+        ("a: 2030-99-99", "a.yaml: got no YAML"),
+        ("a: " + "9" * 5000, "a.yaml: got no YAML"),
         ("7", "a.yaml, document 1: the document: got 7, wanted an object"),
         ("kind: Pod\napiVersion: v1", "apiVersion: got"),
         (yaml.safe_dump_all([policy(1), policy(1)]), "got a second IngressPolicy orders"),

@@ -96,7 +96,7 @@ def test_what_cannot_be_used_is_refused(tmp_path: Path, changes: dict[str, Any],
     assert said in str(caught.value)
 
 
-@pytest.mark.parametrize("content", [b"a: [", b"\xff"])
+@pytest.mark.parametrize("content", [b"a: [", b"\xff", b"a: 2030-99-99"])
 def test_what_is_no_yaml_is_refused(tmp_path: Path, content: bytes) -> None:
     """And a file that is not there."""
     path = tmp_path / "config"

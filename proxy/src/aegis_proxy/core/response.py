@@ -89,8 +89,8 @@ def _parse(block: bytes, method: bytes, asked: bytes) -> Response:
         passing = field.without(passing, options)
     body, length = _framing(status, method, read.get(field.CONTENT_LENGTH), read.get(field.TRANSFER_ENCODING), http_1_0)
     if status == 101:
-        if http_1_0 or not read.keys().isdisjoint(_SINGLE):  # RFC 9110 sections 7.8 and 8.6, RFC 9112 section 6.1
-            raise Refused(UPSTREAM_BROKEN, "an upgrade with a body, or in HTTP/1.0")
+        if not read.keys().isdisjoint(_SINGLE):  # RFC 9110 section 8.6, RFC 9112 section 6.1
+            raise Refused(UPSTREAM_BROKEN, "an upgrade with a body")
         upgrade = agreed(read.get(field.UPGRADE), connection, asked)
         return Response(status, first, passing, body, length, False, upgrade)
     return Response(status, first, passing, body, length, keep_alive and body is not Body.UNTIL_CLOSE)
@@ -105,6 +105,8 @@ def _framing(
     status: int, method: bytes, length: bytes | None, coding: bytes | None, http_1_0: bool
 ) -> tuple[Body, int]:
     """(how the body comes, what Content-Length said or -1)."""
+    if http_1_0 and status < 200:  # RFC 9110 section 15.2
+        raise Refused(UPSTREAM_BROKEN, "an interim response in HTTP/1.0")
     if coding is not None and (length is not None or http_1_0 or coding.lower() != b"chunked"):
         raise Refused(UPSTREAM_BROKEN, "a body framed in two ways, or in one that we do not know")
     if length is not None and not _LENGTH.fullmatch(length):

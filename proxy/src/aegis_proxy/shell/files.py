@@ -74,12 +74,20 @@ def _documents(path: Path) -> Iterator[tuple[str, int, object]]:
         if name.stat().st_size > _LARGEST:
             raise Unreadable(f"{name}: got a file of more than {_LARGEST} bytes")
         try:
-            documents = list(yaml.load_all(name.read_text("utf-8"), _Loader))  # a safe loader, see _Loader
-        except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
-            raise Unreadable(f"{name}: got no YAML: {' '.join(str(error).split())}") from None
+            documents = documents_in(name.read_bytes())
+        except ValueError as error:
+            raise Unreadable(f"{name}: got no YAML: {error}") from None
         for position, document in enumerate(documents, 1):
             if document is not None:
                 yield str(name), position, document
+
+
+def documents_in(data: bytes) -> list[object]:
+    """The YAML documents of a file. Raises ValueError, in one line."""
+    try:
+        return list(yaml.load_all(data.decode(), _Loader))  # a safe loader, see _Loader
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # a ValueError for a date like 2030-99-99, too
+        raise ValueError(" ".join(str(error).split())) from None
 
 
 class FileSource:

@@ -41,7 +41,7 @@ def read_kubeconfig(path: Path) -> KubeConfig:
     """Reads the current context. Raises SettingsError for what is missing, or would need a command to be run."""
     try:
         document = yaml.safe_load(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         raise SettingsError(f"--kubeconfig: {path} cannot be read: {' '.join(str(error).split())}") from None
     try:
         return _current(Node(document).fields(), path.parent)
