@@ -29,6 +29,18 @@ JUDGED = (
         re.compile(rb"\r\n0+[^\r\n]*\r\n(?:[^\r\n]+\r\n)*(?:content-length|transfer-encoding):", re.IGNORECASE),
         "llhttp takes trailers for header fields. We drop them, so a trailer that looks like framing frames nothing.",
     ),
+    Judged(
+        re.compile(r"llhttp refuses: Data after `Connection: close`"),
+        re.compile(rb"HTTP/1\.1 1[0-9]{2}[^\r]*\r\n(?:[^\r\n]+\r\n)*connection:[^\r]*close", re.IGNORECASE),
+        "llhttp ends at an interim response that says `Connection: close`, and would never hear the final one. We drop "
+        "the field with the other hop-by-hop ones, and go by what the final response says.",
+    ),
+    Judged(
+        re.compile(r"no peer sends on"),
+        re.compile(rb"[^ ]+ (?:http://[^/ ]*)?/(?:\.|%2e){2}[/? ].*websocket", re.IGNORECASE | re.DOTALL),
+        "nginx refuses `..` above the root, which RFC 3986 section 5.2.4 removes, as we do and HAProxy's apps must; "
+        "HAProxy refuses an upgrade whose Sec-WebSocket-Key is no key, which is the app's to check.",
+    ),
 )
 
 

@@ -45,6 +45,20 @@ def test_f28_a_run_finds_nothing() -> None:
     assert said[-2].startswith("responses: 2000 mutants from seed 0")
 
 
+@pytest.mark.parametrize(
+    "message",
+    [
+        pytest.param(b"HTTP/1.1 304\r\nX: y\r\n\r\n", id="no space behind the status"),
+        pytest.param(b"HTTP/1.0 200\r\n\r\n OKhello", id="the same in HTTP/1.0"),
+        pytest.param(b"HTTP/1.0 100 Continue\r\n\r\n" + RESPONSES[0], id="an interim response in HTTP/1.0"),
+    ],
+)
+def test_what_runs_found_stays_mended(proxy: MemoryProxy, message: bytes) -> None:
+    """Mutants that once reached the client as something that is no response."""
+    for seed in range(8):
+        assert response_verdict(proxy, message, seed)[1] == []
+
+
 @pytest.mark.parametrize("ends", [False, True])
 @pytest.mark.parametrize("message", RESPONSES)
 def test_the_seeds_pass(proxy: MemoryProxy, message: bytes, ends: bool) -> None:
