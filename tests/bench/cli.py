@@ -14,6 +14,7 @@ from bench import origins
 from bench.load import ClosedLoop
 from bench.machine import Cores, describe, share_out
 from bench.measure import Bench
+from bench.open_loop import OpenLoop
 from bench.peers import first_line, which
 from bench.processes import BenchError
 from bench.report import Verdict, disturbance, table, verdicts
@@ -66,7 +67,7 @@ def quicker(workload: Workload) -> Workload:
     load = workload.load
     return (
         evolve(workload, load=evolve(load, seconds=-(-load.seconds // 4)))
-        if isinstance(load, ClosedLoop | Unary)
+        if isinstance(load, ClosedLoop | OpenLoop | Unary)
         else workload
     )
 

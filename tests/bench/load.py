@@ -10,7 +10,7 @@ from typing import Literal, Protocol
 
 from attrs import frozen
 
-from bench.mesh import Mesh
+from bench.mesh import HOST, Mesh
 from bench.processes import BenchError
 
 _MILLISECONDS = {"us": 0.001, "ms": 1.0, "s": 1000.0, "m": 60_000.0}
@@ -19,7 +19,12 @@ _REQUESTS = re.compile(r"^ +([0-9]+) requests in ", re.MULTILINE)
 _RATE = re.compile(r"^Requests/sec: +([0-9.]+)$", re.MULTILINE)
 _TROUBLE = re.compile(r"^ +(?:Non-2xx or 3xx responses|Socket errors): .*$", re.MULTILINE)
 
+_ONCE = "  if sent > #requests then wrk.thread:stop() end\n  return requests[math.min(sent, #requests)]"
+_AGAIN = "  return requests[(sent - 1) % #requests + 1]"
+
 _PATIENCE = 60
+# In which even a slow contender sees all tokens that are to come in turn.
+_TURN_SECONDS = 12
 MIB = 2**20
 GIB = 2**30
 
@@ -57,20 +62,28 @@ class Load(Protocol):
 class ClosedLoop:
     """wrk: each of `connections` sends its next request when it has its answer, so the proxy is saturated.
 
-    One token for all, or with `fresh_tokens` one that was never seen before for each request, out of so many.
+    One token for all; or with `fresh_tokens` one that was never seen before for each request, out of so many; or with
+    `tokens_in_turn` so many, one after the other, which have all been seen in the warm-up.
     """
 
     connections: int = 32
     seconds: int = 4
     fresh_tokens: int = 0
+    tokens_in_turn: int = 0
     unit: Literal["request"] = "request"
 
     def warm_up(self, target: Target) -> None:
-        self._wrk(target, 1, (target.mesh.token(),))
+        if not self.tokens_in_turn:
+            self._wrk(target, 1, (target.mesh.token(),))
+            return
+        seen = read_wrk(self._wrk(target, _TURN_SECONDS, target.mesh.tokens(self.tokens_in_turn))).units
+        if seen < self.tokens_in_turn:
+            raise BenchError(f"{seen:.0f} of {self.tokens_in_turn} tokens were seen in {_TURN_SECONDS} s")
 
     def run(self, target: Target) -> Done:
         mesh = target.mesh
-        tokens = mesh.tokens(self.fresh_tokens) if self.fresh_tokens else (mesh.token(),)
+        several = self.fresh_tokens or self.tokens_in_turn
+        tokens = mesh.tokens(several) if several else (mesh.token(),)
         done = read_wrk(self._wrk(target, self.seconds, tokens))
         if self.fresh_tokens and done.units + self.connections >= self.fresh_tokens:
             raise BenchError(f"{self.fresh_tokens} fresh tokens are too few for {self.seconds} s")
@@ -79,7 +92,10 @@ class ClosedLoop:
     def _wrk(self, target: Target, seconds: int, tokens: tuple[str, ...]) -> str:
         listed, script = target.folder / "tokens", target.folder / "wrk.lua"
         listed.write_text("".join(f"{token}\n" for token in tokens))
-        script.write_text(wrk_script(str(listed), each_its_own=len(tokens) > 1))
+        again = bool(self.tokens_in_turn)
+        script.write_text(
+            app_script() if target.mesh.outbound else wrk_script(str(listed), each_its_own=len(tokens) > 1, again=again)
+        )
         url = f"http://127.0.0.1:{target.port}{target.mesh.path}"
         command = [shutil.which("wrk") or "wrk", "-t1", f"-c{self.connections}", f"-d{seconds}s", "--latency"]
         # wrk calls an answer that takes longer than its timeout an error; a slow contender is slow, not wrong.
@@ -90,8 +106,16 @@ class ClosedLoop:
         return ran.stdout
 
 
-def wrk_script(tokens: str, *, each_its_own: bool) -> str:
-    """Lua for wrk. `tokens` is a file with one in each line; they come this way because everybody can see a command."""
+def app_script() -> str:
+    """Lua for wrk in the place of an app, which has no token."""
+    return f'wrk.headers["Host"] = "{HOST}"\n'
+
+
+def wrk_script(tokens: str, *, each_its_own: bool, again: bool = False) -> str:
+    """Lua for wrk. `tokens` is a file with one in each line; they come this way because everybody can see a command.
+
+    `each_its_own`: each request has the next of them, and behind the last one it ends, or with `again` begins anew.
+    """
     if not each_its_own:
         return f'for token in io.lines("{tokens}") do wrk.headers["Authorization"] = "Bearer " .. token end\n'
     return f"""\
@@ -104,8 +128,7 @@ function init(args)
 end
 function request()
   sent = sent + 1
-  if sent > #requests then wrk.thread:stop() end
-  return requests[math.min(sent, #requests)]
+{_AGAIN if again else _ONCE}
 end
 """
 

@@ -6,7 +6,7 @@ from attrs import frozen
 
 from bench.load import Load, Target
 from bench.machine import Cores, CpuTime
-from bench.mesh import Mesh, ask, trials
+from bench.mesh import HOST, OUTSIDE, Mesh, ask, trials
 from bench.origins import Origins
 from bench.peers import Peer
 from bench.processes import BenchError, Process
@@ -73,13 +73,29 @@ class Bench:
         launch = contender.peer.prepare(self.folder, mesh, self.origins.telling)
         with Process(launch.command, self._log(contender), self.cores.proxy) as process:
             process.wait_until(launch.is_ready)
-            for trial in trials(mesh):
-                answer = ask(launch.port, trial.path, trial.authorization, trial.method)
-                if answer is None or answer.status not in trial.wanted:
-                    raise BenchError(f"{contender.name} answered {trial.what} with {answer and answer.status}")
-            seen = ask(launch.port, f"{mesh.path}/seen", f"Bearer {mesh.token()}")
-            if seen is None or seen.body != f"{mesh.subject} ":
-                raise BenchError(f"behind {contender.name} the app should see the caller, and not the token: {seen}")
+            if mesh.outbound:
+                _check_attaches(contender.name, launch.port, mesh)
+            else:
+                _check_enforces(contender.name, launch.port, mesh)
 
     def _log(self, contender: Contender) -> Path:
         return self.folder / f"{contender.name}.log"
+
+
+def _check_enforces(name: str, port: int, mesh: Mesh) -> None:
+    for trial in trials(mesh):
+        answer = ask(port, trial.path, trial.authorization, trial.method)
+        if answer is None or answer.status not in trial.wanted:
+            raise BenchError(f"{name} answered {trial.what} with {answer and answer.status}")
+    seen = ask(port, f"{mesh.path}/seen", f"Bearer {mesh.token()}")
+    if seen is None or seen.body != f"{mesh.subject} ":
+        raise BenchError(f"behind {name} the app should see the caller, and not the token: {seen}")
+
+
+def _check_attaches(name: str, port: int, mesh: Mesh) -> None:
+    inside = ask(port, f"{mesh.path}/seen", host=HOST)
+    if inside is None or not inside.body.startswith(" Bearer eyJ"):
+        raise BenchError(f"behind {name} a host of the mesh should see a token")
+    outside = ask(port, f"{mesh.path}/seen", host=OUTSIDE)
+    if outside is None or outside.body != " ":
+        raise BenchError(f"behind {name} a host outside of the mesh should see no token")

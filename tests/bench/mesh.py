@@ -4,7 +4,6 @@ import time
 from collections.abc import Iterator
 from functools import cache
 from http.client import HTTPConnection, HTTPException
-from typing import Any
 
 from attrs import field, frozen
 
@@ -12,12 +11,13 @@ from support.tokens import AUDIENCE, ISSUER, SUBJECT, SigningKey, claims, mint, 
 
 METHODS = ("GET", "POST")
 LIFETIME = 3600
+HOST, OUTSIDE = "orders.shop.svc", "orders.example"
 
 
 @frozen
 class Mesh:
     """`rules` rules, each for its own path; one caller; one issuer, who signs with `algorithm`. `h2c`: the app speaks
-    HTTP/2 without TLS.
+    HTTP/2 without TLS. `outbound`: requests come from the app, and go to `HOST`.
 
     The request that is measured matches the rule in the middle.
     """
@@ -28,6 +28,7 @@ class Mesh:
     audience: str = AUDIENCE
     subject: str = SUBJECT
     h2c: bool = False
+    outbound: bool = False
     key: SigningKey = field(init=False)
 
     @key.default
@@ -94,10 +95,13 @@ class Answer:
     body: str
 
 
-def ask(port: int, path: str, authorization: str | None = None, method: str = "GET") -> Answer | None:
+def ask(
+    port: int, path: str, authorization: str | None = None, method: str = "GET", host: str | None = None
+) -> Answer | None:
     """One request on a connection of its own. None: nobody answers there."""
     connection = HTTPConnection("127.0.0.1", port, timeout=10)
-    headers: dict[str, Any] = {"Authorization": authorization} if authorization else {}
+    fields = {"Authorization": authorization, "Host": host}
+    headers = {name: value for name, value in fields.items() if value is not None}
     try:
         connection.request(method, path, headers=headers)
         response = connection.getresponse()

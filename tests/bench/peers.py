@@ -13,7 +13,7 @@ from attrs import frozen
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from bench import envoy_config, haproxy_config
-from bench.mesh import METHODS, Mesh, ask
+from bench.mesh import HOST, METHODS, OUTSIDE, Mesh, ask
 from servers.processes import free_port
 from support.proxy_process import Resource, resource
 
@@ -97,6 +97,28 @@ class Aegis:
             *("--provider", "corp", "--policy", ",".join(policies), "--ingress-upstream", f"127.0.0.1:{origin}"),
             *("--ingress-listen", f"127.0.0.1:{port}", "--egress-listen", "127.0.0.1:0"),
             *("--admin-listen", f"127.0.0.1:{admin}", "--ingress-protocol", "h2c" if mesh.h2c else "auto"),
+        )
+        return Launch(command, port, (admin, "/ready", None))
+
+
+@frozen
+class AegisOut(Aegis):
+    """The way out: requests of an app to `HOST` get a token that has been had already; those to `OUTSIDE` get none."""
+
+    def prepare(self, folder: Path, mesh: Mesh, origin: int) -> Launch:
+        provider = resource(
+            "IdentityProvider", "corp", type="kubernetes", audience=mesh.audience, config={"issuer": mesh.issuer}
+        )
+        identity = resource("Identity", IDENTITY, provider="corp")
+        resources, token, hosts = folder / "mesh.yaml", folder / "token", folder / "hosts"
+        resources.write_text(yaml.safe_dump_all([provider, identity]))
+        token.write_text(mesh.token())
+        hosts.write_text("".join(f"{host}:80 127.0.0.1:{origin}\n" for host in (HOST, OUTSIDE)))
+        port, admin = free_port(), free_port()
+        command = (
+            *(self.program or "aegis-proxy", "run", "--resources", resources, "--namespace", NAMESPACE),
+            *("--identity", IDENTITY, "--token-file", token, "--connect-to-file", hosts, "--ingress-listen", ""),
+            *("--egress-listen", f"127.0.0.1:{port}", "--admin-listen", f"127.0.0.1:{admin}"),
         )
         return Launch(command, port, (admin, "/ready", None))
 

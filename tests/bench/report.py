@@ -6,6 +6,7 @@ from statistics import median
 from attrs import frozen
 
 from bench.measure import Sample
+from bench.open_loop import OpenLoop
 from bench.summary import Rounds, ratios
 from bench.workloads import Bar, Workload
 
@@ -66,10 +67,11 @@ def table(workload: Workload, rounds: Rounds) -> str:
 def disturbance(workload: Workload, rounds: Rounds) -> str:
     """What a reader must know when the load could not saturate the contenders; empty when it did.
 
-    The rate of long bodies is also bounded by who sends and receives them, so their core is not full.
+    The rate of long bodies is also bounded by who sends and receives them, so their core is not full; nor is it at a
+    fixed rate.
     """
     least = min(median(each[contender.name].busy for each in rounds) for contender in workload.contenders)
-    if workload.load.unit != "request" or least >= _SATURATED:
+    if workload.load.unit != "request" or isinstance(workload.load, OpenLoop) or least >= _SATURATED:
         return ""
     return (
         f"Not saturated: a contender used only {_percent(least)} of its core, because other programs ran beside it. "

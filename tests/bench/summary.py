@@ -19,6 +19,12 @@ def ratios(rounds: Rounds, ours: str, other: str) -> list[float]:
     return [each[ours].cpu.total / each[other].cpu.total for each in rounds]
 
 
+def latency_ratio(rounds: Rounds, ours: str, other: str) -> float:
+    """The median of the ratios of p99."""
+    pairs = [(each[ours].p99, each[other].p99) for each in rounds]
+    return median(mine / theirs for mine, theirs in pairs if mine is not None and theirs is not None)
+
+
 def ratio(rounds: Rounds, ours: str, other: str) -> float:
     """The median of the ratios, which is not the ratio of the medians."""
     return median(ratios(rounds, ours, other))

@@ -8,12 +8,14 @@ from attrs import frozen
 from bench.load import ClosedLoop, Load, LongBody
 from bench.measure import Contender, Sample
 from bench.mesh import Mesh
-from bench.peers import Aegis, Envoy, HAProxy
-from bench.summary import Rounds, ratio, typical
+from bench.open_loop import OpenLoop
+from bench.peers import Aegis, AegisOut, Envoy, HAProxy
+from bench.summary import Rounds, latency_ratio, ratio, typical
 from bench.unary import Unary
 
 OURS = "Aegis"
 CACHED = Envoy("Envoy, JWT cache", cached_tokens=1000)
+LARGELY_CACHED = Envoy("Envoy, large JWT cache", cached_tokens=30_000)
 
 
 class Figure(Protocol):
@@ -39,6 +41,21 @@ class CpuBeside:
 
     def of(self, rounds: Rounds) -> float:
         return ratio(rounds, OURS, self.other)
+
+
+@frozen
+class LatencyBeside:
+    """Our p99 by that of `other`: the median of the ratios of the rounds."""
+
+    other: str
+    unit: str = "x"
+
+    @property
+    def text(self) -> str:
+        return f"p99 beside {self.other}"
+
+    def of(self, rounds: Rounds) -> float:
+        return latency_ratio(rounds, OURS, self.other)
 
 
 @frozen
@@ -76,7 +93,11 @@ def _all(mesh: Mesh, *peers: Aegis | HAProxy | Envoy) -> tuple[Contender, ...]:
 
 IDLE = Own("RSS idle", "MiB", lambda sample: sample.idle)
 LOADED = Own("RSS under load", "MiB", lambda sample: sample.loaded)
+GROWN = Own("RSS growth", "MiB", lambda sample: sample.loaded - sample.idle)
 START = Own("start to ready", "s", lambda sample: sample.start)
+# Of a token that nobody has seen before, and of a long body.
+_FRESH = (Bar(CpuBeside("Envoy"), 0.9), Bar(CpuBeside("HAProxy"), 2.0))
+_LONG = (Bar(CpuBeside("HAProxy"), 1.7), Bar(GROWN, 8))
 
 WORKLOADS = (
     Workload(
@@ -85,11 +106,11 @@ WORKLOADS = (
         ClosedLoop(),
         _all(Mesh(), HAProxy(), Envoy(), CACHED),
         (
-            Bar(CpuBeside("HAProxy"), 1.0),
-            Bar(CpuBeside("Envoy"), 0.35),
-            Bar(IDLE, 60),
-            Bar(LOADED, 60),
-            Bar(START, 1.0),
+            Bar(CpuBeside("HAProxy"), 0.7),
+            Bar(CpuBeside("Envoy"), 0.27),
+            Bar(CpuBeside(CACHED.name), 0.45),
+            Bar(IDLE, 45),
+            Bar(START, 0.6),
         ),
     ),
     Workload(
@@ -97,12 +118,35 @@ WORKLOADS = (
         "the same with a token never seen before on every request, RS256",
         ClosedLoop(seconds=1, fresh_tokens=12_000),
         _all(Mesh(), HAProxy(), Envoy()),
+        _FRESH,
     ),
     Workload(
         "fresh-es256",
         "the same with a token never seen before on every request, ES256",
         ClosedLoop(seconds=1, fresh_tokens=12_000),
         _all(Mesh(algorithm="ES256"), HAProxy(), Envoy()),
+        _FRESH,
+    ),
+    Workload(
+        "many-tokens",
+        "the same with 20,000 tokens in turn, all of them seen before, RS256",
+        ClosedLoop(tokens_in_turn=20_000),
+        _all(Mesh(), HAProxy(), LARGELY_CACHED),
+        (Bar(CpuBeside(LARGELY_CACHED.name), 0.5), Bar(LOADED, 90)),
+    ),
+    Workload(
+        "fixed-rate",
+        "authorised GET at 2,000 requests/s, whatever the answers do, 32 connections, one RS256 token, 10 rules",
+        OpenLoop(),
+        _all(Mesh(), HAProxy(), Envoy()),
+        (Bar(LatencyBeside("Envoy"), 0.5),),
+    ),
+    Workload(
+        "egress",
+        "GET of an app through the way out, which attaches a token that it has, beside our own way in",
+        ClosedLoop(),
+        (Contender(AegisOut(), Mesh(outbound=True)), Contender(Aegis(), Mesh(), "Aegis, way in")),
+        (Bar(CpuBeside("Aegis, way in"), 1.2),),
     ),
     Workload(
         "10000-rules",
@@ -114,12 +158,14 @@ WORKLOADS = (
             Contender(HAProxy(), Mesh(rules=10_000)),
             Contender(Envoy(), Mesh(rules=10_000)),
         ),
+        (Bar(CpuBeside("Aegis, 10 rules"), 1.1),),
     ),
     Workload(
         "1000-connections",
         "authorised GET, 1 KiB, 1,000 connections, one RS256 token, 10 rules",
         ClosedLoop(connections=1000, seconds=9),
         _all(Mesh(), HAProxy(), Envoy()),
+        (Bar(LOADED, 60),),
     ),
     Workload(
         "grpc",
@@ -128,6 +174,6 @@ WORKLOADS = (
         _all(Mesh(h2c=True), HAProxy(), Envoy(), CACHED),
         (Bar(CpuBeside("Envoy"), 2.0),),
     ),
-    Workload("down", "1 GiB down, one connection", LongBody("down"), _all(Mesh(), HAProxy(), Envoy())),
-    Workload("up", "1 GiB up, one connection", LongBody("up"), _all(Mesh(), HAProxy(), Envoy())),
+    Workload("down", "1 GiB down, one connection", LongBody("down"), _all(Mesh(), HAProxy(), Envoy()), _LONG),
+    Workload("up", "1 GiB up, one connection", LongBody("up"), _all(Mesh(), HAProxy(), Envoy()), _LONG),
 )

@@ -1,6 +1,6 @@
 import pytest
 
-from bench.load import read_wrk, wrk_script
+from bench.load import app_script, read_wrk, wrk_script
 from bench.processes import BenchError
 
 PRINTED = """\
@@ -57,6 +57,19 @@ def test_tokens_come_from_a_file() -> None:
     one, each = (wrk_script("/some/tokens", each_its_own=own) for own in (False, True))
     assert 'io.lines("/some/tokens")' in one
     assert 'io.lines("/some/tokens")' in each
+
+
+def test_tokens_end_or_come_again() -> None:
+    """Fresh ones are used once; those in turn begin anew."""
+    once, again = (wrk_script("tokens", each_its_own=True, again=turn) for turn in (False, True))
+    assert "wrk.thread:stop()" in once
+    assert "wrk.thread:stop()" not in again
+    assert "% #requests" in again
+
+
+def test_an_app_has_no_token() -> None:
+    """It names the host, and the proxy does the rest."""
+    assert app_script() == 'wrk.headers["Host"] = "orders.shop.svc"\n'
 
 
 def test_a_static_request_is_left_to_wrk() -> None:

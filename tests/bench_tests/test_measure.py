@@ -3,7 +3,9 @@
 import os
 import sys
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 from attrs import frozen
@@ -13,7 +15,8 @@ from bench.load import MIB, LongBody
 from bench.machine import share_out
 from bench.measure import Bench, Contender
 from bench.mesh import Mesh
-from bench.peers import Aegis, Launch
+from bench.origins import Origins
+from bench.peers import Aegis, AegisOut, Launch
 from bench.processes import BenchError, Process
 from servers.processes import free_port
 
@@ -46,6 +49,33 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
 def test_aegis_enforces_what_it_is_measured_with(bench: Bench) -> None:
     """Every trial is answered as wanted, and the app sees the caller but not the token."""
     bench.check(Contender(Aegis(), Mesh()))
+
+
+def test_what_attaches_no_token_is_not_measured(tmp_path: Path) -> None:
+    """The way out is measured only where a host of the mesh gets a token, and another one none."""
+    cores = share_out(os.sched_getaffinity(0))
+
+    class Telling(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            said = f" {self.headers.get('Authorization', '')}".encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(said)))
+            self.end_headers()
+            self.wfile.write(said)
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Nobody reads it."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Telling)
+    thread = Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        bench = Bench(tmp_path, cores, Origins(server.server_port, server.server_port))
+        bench.check(Contender(AegisOut(), Mesh(outbound=True)))
+    finally:
+        server.shutdown()
+        thread.join(10)
+        server.server_close()
 
 
 def test_what_does_not_check_is_not_measured(bench: Bench) -> None:
