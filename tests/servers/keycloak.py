@@ -5,6 +5,7 @@ Ready about 20 s after its start on an idle machine. What it keeps is in memory 
 
 import json
 import secrets
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,6 +25,7 @@ from servers.processes import ServerProcess, free_port
 
 ADMIN = "admin"
 READY_SECONDS = 300.0
+KEPT_SECONDS = 30.0
 # What bin/kc.sh passes on, with bounds. It is not run itself: it would start Java as a child, which outlives it when a
 # test run is killed.
 JVM = (
@@ -46,6 +48,7 @@ class Keycloak:
     url: str
     password: str = field(repr=False)
     http: BlockingHttp = field(factory=lambda: BlockingHttp(seconds=60))
+    _kept: dict[str, float] = field(factory=dict, init=False, repr=False)
 
     def admin(self, method: str, path: str, body: object = None) -> Any:
         """The answer of the admin API to its administrator: JSON, or the path's last part of a new object's address."""
@@ -59,11 +62,16 @@ class Keycloak:
         return response.headers.get("location", "").rpartition("/")[2]
 
     def _token(self) -> str:
-        """A new one each time: it lives for a minute."""
+        """It lives for a minute, and each login costs the hash of a password."""
+        for token, until in self._kept.items():
+            if time.monotonic() < until:
+                return token
         form = {"grant_type": "password", "client_id": "admin-cli", "username": ADMIN, "password": self.password}
         headers = {"content-type": "application/x-www-form-urlencoded"}
         path = "/realms/master/protocol/openid-connect/token"
         answer = self._ask("POST", path, headers, urlencode(form).encode()).good_answer("login")
+        self._kept.clear()
+        self._kept[str(answer["access_token"])] = time.monotonic() + KEPT_SECONDS
         return str(answer["access_token"])
 
     def _ask(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Response:
