@@ -116,24 +116,30 @@ def test_d07_a_list_that_is_too_large_is_not_made() -> None:
 
 PAIRS = st.tuples(
     st.one_of(st.sampled_from([b":path", b"cookie", b"x-a"]), st.binary(max_size=20)),
-    st.one_of(st.sampled_from([b"", b"/", b"x" * 700, b"y" * 3000]), st.binary(max_size=40)),
+    st.one_of(st.sampled_from([b"", b"/", b"x" * 90, b"y" * 200]), st.binary(max_size=40)),
 )
 
 
-@settings(max_examples=200, deadline=None)
-@given(st.lists(st.lists(PAIRS, max_size=8), max_size=8), st.booleans(), st.sampled_from([4096, 200, 0]))
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.lists(PAIRS, max_size=8), max_size=8), st.booleans(), st.sampled_from([4096, 300, 0]))
 def test_what_another_implementation_writes_is_read(
     blocks: list[list[tuple[bytes, bytes]]], huffman: bool, size: int
 ) -> None:
-    """Block after block, as the tables of both sides change; long strings in Huffman coding, too."""
+    """Block after block, as the tables of both sides change."""
     encoder, decoder = hpack.Encoder(), Decoder(1 << 20)
     encoder.header_table_size = size
-    for fields in [*blocks, [(b"x-long", b"z" * 9000)]]:
+    for fields in blocks:
         for _ in range(3):  # by then most blocks leave the table as it is
             assert decoder.decode(encoder.encode(fields, huffman=huffman)) == fields
 
 
-@settings(max_examples=400, deadline=None)
+def test_a_long_string_in_huffman_coding_is_read() -> None:
+    """Longer than what is remembered."""
+    fields = [(b"x-long", b"z" * 9000)]
+    assert Decoder(1 << 20).decode(hpack.Encoder().encode(fields)) == fields
+
+
+@settings(max_examples=200, deadline=None)
 @given(st.lists(st.binary(max_size=30), max_size=4))
 def test_any_bytes_are_read_as_by_another_implementation(blocks: list[bytes]) -> None:
     """The same fields, or refused by both; numbers of more bytes than any block needs are refused by ours alone."""
