@@ -31,6 +31,12 @@ def test_the_caller_is_the_application() -> None:
     assert caller(old, {"tid": TENANT, "ver": "1.0", "appid": CLIENT}) == Principal(CLIENT)
 
 
+@pytest.mark.parametrize("roles", [[], "admin", ["a", "b"], [5], None, {"a": 1}], ids=str)
+def test_j30_roles_say_nothing_of_who_somebody_is(roles: object) -> None:
+    """Whatever they are: the caller is the application."""
+    assert caller(AzureSettings(TENANT), {**GOOD, "roles": roles}) == Principal(CLIENT)
+
+
 @pytest.mark.parametrize(
     ("claims", "said"),
     [

@@ -49,6 +49,7 @@ def test_namesakes_of_two_namespaces_are_told_apart(tenant: Tenant) -> None:
     assert refusal(token_of(provider), provider, only) is Reason.NO_SUBJECT
 
 
+@pytest.mark.attack("J34")
 def test_another_tenants_token_is_refused_though_the_same_key_signed_it(tenant: Tenant) -> None:
     """Even for an application of the same client id, and even if it claims our issuer: the tenant is compared, too."""
     provider = tenant.provider()
@@ -76,6 +77,7 @@ def test_another_tenants_token_is_refused_though_the_same_key_signed_it(tenant: 
     ],
     ids=["expired", "early", "audience", "no-azp", "azp-list", "azp-text", "version", "idtyp", "scp", "roles"],
 )
+@pytest.mark.attack("J30", "J37")
 def test_a_signed_token_with_other_claims_is_refused(tenant: Tenant, change: Change, reason: Reason) -> None:
     """Whoever signed it; `roles` say nothing of who somebody is."""
     provider = tenant.provider()
@@ -110,6 +112,7 @@ def test_a_new_key_counts_once_it_is_fetched(tenant: Tenant) -> None:
     assert judged(token, authorities(provider, table)) == ORDERS
 
 
+@pytest.mark.attack("J34")
 def test_a_token_of_version_1_is_another_issuers(tenant: Tenant) -> None:
     """Which version it is, the application of the audience decides: both sides have to agree."""
     tenant.resource.token_version = 1
