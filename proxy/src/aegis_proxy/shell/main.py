@@ -256,6 +256,7 @@ async def _as_deferred(result: Any) -> None:
 def run(settings: Settings) -> int:
     """Runs until SIGTERM or SIGINT; gives the exit code."""
     forbid_dumps()
+    gc.disable()  # what is made at the start stays, so looking for garbage in it is in vain: a fifth of a large policy
     reactor = install()
     log = Log(sys.stdout.fileno(), settings.log_level, reactor, time.time)
     globalLogBeginner.beginLoggingTo(
@@ -272,8 +273,9 @@ def run(settings: Settings) -> int:
         if not stopping:
             stopping.append(Deferred.fromCoroutine(proxy.stop()).addBoth(lambda _: reactor.stop()))
 
-    gc.freeze()  # what was made at the start stays: the collector need not look at it again
+    gc.freeze()  # nor need the collector look at it later
     gc.set_threshold(20_000, 50, 50)
+    gc.enable()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: reactor.callFromThread(stop))
     reactor.run(installSignalHandlers=False)
