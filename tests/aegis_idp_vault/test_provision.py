@@ -8,8 +8,9 @@ from aegis_api.hosts import HostPattern
 from aegis_api.names import Subject
 from aegis_idp.blocking import run
 from aegis_idp.conformance import HOST, ProviderUnderTest
-from aegis_idp.conformance.wires import Tapped
-from aegis_idp.errors import ForeignObject, Misconfigured
+from aegis_idp.conformance.wires import Sent, Tapped
+from aegis_idp.errors import ForeignObject, Misconfigured, Unavailable
+from aegis_idp.http import Response
 from aegis_idp.values import Provisioned
 from aegis_idp_vault import PLUGIN
 from support.vault_in_memory import VaultInMemory
@@ -127,6 +128,21 @@ def test_removal_is_as_short(provider: ProviderUnderTest) -> None:
     tap = Tapped(provider.http)
     run(PLUGIN.deprovision(provider.settings, provider.request(ORDERS, metadata=made.metadata), tap))
     assert [sent.method for sent in tap.sent] == ["POST", "POST", "DELETE", "DELETE"]
+
+
+def test_two_runs_at_once(provider: ProviderUnderTest, vault: VaultInMemory) -> None:
+    """One that finds its alias made between two of its requests makes no role under a wrong name: the next run does."""
+
+    def sees_nothing(_: Sent) -> Response:
+        return Response(204, {}, b"")
+
+    made, _ = _made(provider)
+    before = vault.contents()
+    late = Tapped(provider.http, 1, sees_nothing)
+    with pytest.raises(Unavailable, match="look again"):
+        run(PLUGIN.provision(provider.settings, provider.request(ORDERS), late))
+    assert vault.contents() == before
+    assert _made(provider)[0] == made
 
 
 def test_roles_of_a_lost_entity_go(provider: ProviderUnderTest, vault: VaultInMemory) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from attrs import evolve
 
-from aegis_idp.errors import ForeignObject
+from aegis_idp.errors import ForeignObject, Unavailable
 from aegis_idp.http import Http
 from aegis_idp.values import Provisioned, ProvisionRequest
 from aegis_idp_vault.marks import Mark, wanted_roles
@@ -41,6 +41,8 @@ async def make(settings: VaultSettings, request: ProvisionRequest, http: Http) -
     if alias is None or alias.mark is None or not wanted.keys() <= listed.keys():
         both = evolve(mark, roles={**listed, **wanted}).custom_metadata()
         entity = await set_metadata(vault, accessor, request.subject, both) or entity
+    if not entity:
+        raise Unavailable(f"the alias of {request.subject} was just made by another run: look again")
     names = {suffix: role_name(settings.mount, entity, request.subject, suffix) for suffix in {**listed, **wanted}}
     for suffix, audience in wanted.items():
         role = wanted_role(settings, accessor, audience)
@@ -105,6 +107,6 @@ async def _remove_lost(vault: Vault, request: ProvisionRequest, keep: Iterable[s
     """
     entity = request.metadata.get(_ENTITY, "")
     own = role_name(vault.settings.mount, entity, request.subject, "_")
-    for name in set(request.metadata.get(_ROLES, "").split()).difference(keep):
+    for name in sorted(set(request.metadata.get(_ROLES, "").split()).difference(keep)):
         if name.startswith(own):
             await remove_role(vault, name)
