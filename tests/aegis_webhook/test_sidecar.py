@@ -8,9 +8,10 @@ import pytest
 
 from aegis_api.metadata import Metadata
 from aegis_api.provider import IdentityProvider, ProviderSpec
+from aegis_idp.mounts import token_file
 from aegis_idp.values import PodNeeds, ProjectedToken, SecretKey
 from aegis_proxy.settings import add_flags, read_settings
-from aegis_webhook.decision import Object, Refused
+from aegis_webhook.decision import Object
 from aegis_webhook.grants import Grant
 from aegis_webhook.options import Options
 from aegis_webhook.settings import Egress, Ingress, PodSettings
@@ -74,11 +75,11 @@ def test_tokens_and_secrets_are_projected() -> None:
     ]
 
 
-@pytest.mark.parametrize("audience", ["..", ".hidden", "a" * 256, "/" * 90])
-def test_an_audience_that_is_no_file_name_is_refused(audience: str) -> None:
-    """The kubelet could not write such a file; the author hears of it first."""
-    with pytest.raises(Refused, match="cannot be the name of a file"):
-        by_name(PodNeeds((ProjectedToken(audience),)))
+@pytest.mark.parametrize("audience", ["..", "..hidden", "a" * 256, "/" * 90, "https://idp/x"])
+def test_a_token_lies_where_the_proxy_looks_for_it(audience: str) -> None:
+    """Whatever the audience, in a file of a name that the kubelet takes."""
+    (source,) = by_name(PodNeeds((ProjectedToken(audience),)))["aegis-tokens"]["sources"]
+    assert source["serviceAccountToken"]["path"] == token_file(audience)
 
 
 @pytest.mark.parametrize("case", [case for case in cases() if "injected" in case.document], ids=lambda case: case.name)

@@ -7,7 +7,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from aegis_webhook.pods import PROXY_CONTAINER, TOKENS_VOLUME
+from aegis_api.annotations import PROXY_CONTAINER
+from aegis_webhook.pods import TOKENS_VOLUME
 from servers.control_plane import ControlPlane
 from servers.processes import ServerProcess
 from support.kube_client import Object

@@ -25,6 +25,9 @@ PROXY_MEMORY_LIMIT = PREFIX + "proxy.memory.limit"
 # A label, so that reconcile and selectors find injected pods.
 INJECTED_LABEL = PREFIX + "injected"
 
+# The sidecar, by which all know an injected pod's proxy.
+PROXY_CONTAINER = "aegis-proxy"
+
 PROXY_UID = 1137
 INGRESS_PROXY_PORT = 3127
 EGRESS_PROXY_PORT = 3128

@@ -269,3 +269,27 @@ def test_role_rules_are_atomic(client: KubeClient, namespace: str) -> None:
     assert owned(applied, "one") == {"f:rules": {}}
     changed = client.apply(path, body | {"rules": [rule | {"resourceNames": ["x"]}]}, manager="one").ok()
     assert changed["rules"] == [rule | {"resourceNames": ["x"]}]
+
+
+def test_empty_selector_of_a_provider_stays_empty(client: KubeClient) -> None:
+    """`{}` selects all namespaces and an absent selector none: an apply never makes one of the other."""
+    resource = "aegis.aegisproxy.io/v1"
+    path = path_of(resource, "clusteridentityproviders", "selective")
+    named = {"matchLabels": {"team": "shop"}}
+    found, fields = [], []
+    for selector in ({}, named, {}, None, {}, None, named, None):
+        spec = {"type": "kubernetes", "audience": "aegis"} | (
+            {} if selector is None else {"namespaceSelector": selector}
+        )
+        body = {
+            "apiVersion": resource,
+            "kind": "ClusterIdentityProvider",
+            "metadata": {"name": "selective"},
+            "spec": spec,
+        }
+        applied = client.apply(path, body, manager="user").ok()
+        found.append(applied["spec"].get("namespaceSelector"))
+        fields.append(owned(applied, "user")["f:spec"].get("f:namespaceSelector"))
+    client.delete(path).ok()
+    assert found == [{}, named, {}, None, {}, None, named, None]
+    assert fields == [{}, {}, {}, None, {}, None, {}, None]

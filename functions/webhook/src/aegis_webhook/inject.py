@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 
 from attrs import field, frozen
 
-from aegis_api.annotations import EGRESS_PROXY_PORT, INGRESS_POLICY, INJECTED_LABEL
+from aegis_api.annotations import EGRESS_PROXY_PORT, INGRESS_POLICY, INJECTED_LABEL, PROXY_CONTAINER
 from aegis_api.reading import Node, ParseError
 from aegis_webhook import probes, safety, sidecar
 from aegis_webhook.cluster import Cluster, ClusterError
@@ -16,7 +16,6 @@ from aegis_webhook.pods import (
     KNATIVE_PORTS,
     OUR_CONTAINERS,
     OUR_VOLUMES,
-    PROXY_CONTAINER,
     QUEUE_PROXY,
     annotations_of,
     at,

@@ -4,11 +4,11 @@ from collections.abc import Iterator
 
 from attrs import field, frozen
 
+from aegis_api.annotations import PROXY_CONTAINER
 from aegis_api.reading import Node
 from aegis_webhook.decision import Object
 
 INIT_CONTAINER = "aegis-init"
-PROXY_CONTAINER = "aegis-proxy"
 TOKENS_VOLUME = "aegis-tokens"
 API_ACCESS_VOLUME = "aegis-api-access"
 PROVIDER_VOLUME = "aegis-provider"

@@ -6,11 +6,11 @@ a pod's sidecar is the one it made. See `is_ours`.
 
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import quote
 
-from aegis_api.annotations import ADMIN_PORT, EGRESS_PROXY_PORT, INGRESS_PROXY_PORT, PROXY_UID
-from aegis_idp.values import PodNeeds
-from aegis_webhook.decision import Object, Refused
+from aegis_api.annotations import ADMIN_PORT, EGRESS_PROXY_PORT, INGRESS_PROXY_PORT, PROXY_CONTAINER, PROXY_UID
+from aegis_idp.mounts import secret_file, token_file
+from aegis_idp.values import PodNeeds, SecretKey
+from aegis_webhook.decision import Object
 from aegis_webhook.grants import Grant
 from aegis_webhook.options import Options
 from aegis_webhook.pods import (
@@ -18,7 +18,6 @@ from aegis_webhook.pods import (
     INIT_CONTAINER,
     KNATIVE_PORTS,
     PROVIDER_VOLUME,
-    PROXY_CONTAINER,
     TOKENS_VOLUME,
 )
 from aegis_webhook.probes import Recorded, to_variable
@@ -34,7 +33,6 @@ _LOCKED_DOWN: Object = {
     "seccompProfile": {"type": "RuntimeDefault"},
 }
 _READABLE = 0o644
-_LONGEST_FILE_NAME = 255
 
 
 def init_container(settings: PodSettings, options: Options, knative: bool) -> Object:
@@ -121,7 +119,7 @@ def _environment(settings: PodSettings, grant: Grant, recorded: Recorded, option
         "AEGIS_INGRESS_HOSTS": _joined(ingress.hosts) if ingress else "",
         "AEGIS_INGRESS_PROTOCOL": ingress.protocol if ingress and ingress.protocol != "auto" else "",
         "AEGIS_EGRESS_AUTHORIZATION": egress.authorization if egress and egress.authorization != "refuse" else "",
-        "AEGIS_TOKEN_FILE": f"{TOKENS_PATH}/{_file_name(needs.tokens[0].audience)}" if needs.tokens else "",
+        "AEGIS_TOKEN_FILE": f"{TOKENS_PATH}/{token_file(needs.tokens[0].audience)}" if needs.tokens else "",
         "AEGIS_PROBES": to_variable(recorded) if recorded else "",
         "AEGIS_ACCESS_LOG": "true" if settings.log_access else "",
         "AEGIS_TRACE_ENDPOINT": options.trace_endpoint,
@@ -141,7 +139,7 @@ def _environment(settings: PodSettings, grant: Grant, recorded: Recorded, option
 
 
 def volumes(needs: PodNeeds) -> Iterator[Object]:
-    """The volumes of the proxy, projected anew by the kubelet when their content changes. Raises Refused."""
+    """The volumes of the proxy, projected anew by the kubelet when their content changes."""
     access: list[Object] = [
         {"serviceAccountToken": {"path": "token", "expirationSeconds": 3607}},
         {"configMap": {"name": "kube-root-ca.crt", "items": [{"key": "ca.crt", "path": "ca.crt"}]}},
@@ -151,28 +149,21 @@ def volumes(needs: PodNeeds) -> Iterator[Object]:
     if needs.tokens:
         yield _projected(TOKENS_VOLUME, [{"serviceAccountToken": _token(token)} for token in needs.tokens])
     if needs.secrets:
-        keys: dict[str, list[str]] = {}
+        keys: dict[str, list[SecretKey]] = {}
         for secret in needs.secrets:
-            keys.setdefault(secret.name, []).append(secret.key)
+            keys.setdefault(secret.name, []).append(secret)
         yield _projected(
             PROVIDER_VOLUME,
             [
-                {"secret": {"name": name, "items": [{"key": key, "path": f"{name}/{key}"} for key in found]}}
+                {"secret": {"name": name, "items": [{"key": one.key, "path": secret_file(one)} for one in found]}}
                 for name, found in keys.items()
             ],
         )
 
 
 def _token(token: Any) -> Object:
-    path = _file_name(token.audience)
+    path = token_file(token.audience)
     return {"audience": token.audience, "expirationSeconds": token.expiration_seconds, "path": path}
-
-
-def _file_name(audience: str) -> str:
-    name = quote(audience, safe="")
-    if name.startswith(".") or len(name) > _LONGEST_FILE_NAME:
-        raise Refused(f"the audience {audience[:40]}... of the provider cannot be the name of a file: make it shorter")
-    return name
 
 
 def _projected(name: str, sources: list[Object]) -> Object:

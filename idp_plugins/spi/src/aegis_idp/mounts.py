@@ -11,7 +11,7 @@ _LONGEST_NAME = 255  # of a file, on what the kubelet mounts
 def token_file(audience: str) -> str:
     """The projected ServiceAccount token for `audience`, as a file name beside the pod's main one (--token-file)."""
     name = quote(audience, safe="")
-    if name in (".", "..") or len(name) > _LONGEST_NAME:
+    if name == "." or name.startswith("..") or len(name) > _LONGEST_NAME:
         return f"sha256-{hashlib.sha256(audience.encode()).hexdigest()}"
     return name
 

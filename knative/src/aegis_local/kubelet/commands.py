@@ -5,11 +5,12 @@ from pathlib import Path
 
 from attrs import frozen
 
+from aegis_api.annotations import PROXY_CONTAINER
 from aegis_local.client.access import render_kubeconfig
 from aegis_local.client.resources import Object
 from aegis_local.kubelet.container import Command
 from aegis_local.kubelet.environment import Data, expanded, variables_of
-from aegis_local.kubelet.pods import API_ACCESS_PATH, PROXY_CONTAINER, mount_folders, program
+from aegis_local.kubelet.pods import API_ACCESS_PATH, mount_folders, program
 from aegis_local.kubelet.rewriting import rewritten_argument, rewritten_variable
 
 

@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Mapping
 
 from aegis_api import annotations
+from aegis_api.annotations import PROXY_CONTAINER
 from aegis_local.client.resources import Object
 
-PROXY_CONTAINER = "aegis-proxy"
 REDIRECT_CONTAINER = "aegis-init"
 API_ACCESS_PATH = "/var/run/secrets/kubernetes.io/serviceaccount"
 

@@ -5,15 +5,13 @@ from collections.abc import Iterator
 
 from attrs import frozen
 
-from aegis_api.annotations import INJECTED_LABEL, PREFIX
+from aegis_api.annotations import INJECTED_LABEL, PREFIX, PROXY_CONTAINER
 from aegis_api.names import is_subdomain
 from aegis_reconcile.objects import Object, items, text
 
 MANAGED = {"app.kubernetes.io/managed-by": "aegis"}
 INJECTED = {INJECTED_LABEL: "true"}
 NAMESPACE_LABEL = PREFIX + "namespace"
-
-PROXY_CONTAINER = "aegis-proxy"
 
 _LONGEST = 253
 
