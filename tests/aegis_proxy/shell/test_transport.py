@@ -8,7 +8,7 @@ from twisted.internet.protocol import ClientFactory, Factory, Protocol, connecti
 from twisted.python.failure import Failure
 
 from aegis_proxy.shell.crowd import Crowd
-from aegis_proxy.shell.transport import connect, listen
+from aegis_proxy.shell.transport import ImmediateServer, connect, listen
 from support.on_reactor import on_reactor, reactor
 
 LONG = b"0123456789" * 1_000_000
@@ -116,3 +116,26 @@ def test_an_address_in_use_cannot_be_listened_on() -> None:
     """Twisted's own error, for the caller to translate."""
     with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(CannotListenError):
         listen(reactor, "127.0.0.1", taken.getsockname()[1], Factory(), Crowd(1))
+
+
+def test_who_sends_much_is_read_by_larger_pieces() -> None:
+    """As long as it lasts: a buffer of that size for each small request would be in vain."""
+    sent, asked = [b"x" * 65536, b"x" * 100_000, b"x" * 10, b"x"], []
+
+    class Socket:
+        def recv(self, most: int) -> bytes:
+            asked.append(most)
+            return sent[len(asked) - 1]
+
+    class Reading(ImmediateServer):
+        socket: Any = Socket()
+        protocol: Any = Recorder()
+
+        def __init__(self) -> None:
+            """Without a connection: only reading is looked at."""
+
+    reading = Reading()
+    for _ in sent:
+        assert reading.doRead() is None
+    assert reading.protocol.data == b"".join(sent)
+    assert asked == [65536, 262144, 262144, 65536]

@@ -67,7 +67,7 @@ class ServerConnection(ClientEnd):
     def _hold(self, data: bytes) -> None:
         """Keeps what cannot be used yet; the client waits once it is much."""
         self._buffer = data
-        if len(data) > _HELD and self._exchange is not None:
+        if len(data) >= _HELD and self._exchange is not None:
             self.pause_reading()
 
     def _take_requests(self, data: bytes) -> None:
