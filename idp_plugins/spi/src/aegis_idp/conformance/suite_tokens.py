@@ -36,10 +36,11 @@ class TokenSuite:
         """Where the provider can have an audience per destination, each token holds its own alone."""
         here, there = "stock.shop.svc", "bills.bank.svc"
         try:
-            mounts = provider.mounts(_ORDERS, (here, there))
+            provider.needs(_ORDERS, (here, there))
         except Misconfigured:
             return  # said at admission, which another test looks at
         provider.make_known(_ORDERS, (here, there))
+        mounts = provider.mounts(_ORDERS, (here, there))
         token = _acquired(provider, mounts, here)
         assert verified(provider, token, here)
         assert verified(provider, _acquired(provider, mounts, there), there)
