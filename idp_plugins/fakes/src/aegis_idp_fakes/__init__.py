@@ -10,4 +10,5 @@ speaks, not that the provider answers so: where the wire forms come from is said
 - `assertions`: judges a ServiceAccount token by the keys that its issuer publishes
 - `certificates`: TLS for 127.0.0.1
 - `entra`: Microsoft Entra ID and Microsoft Graph
+- `google`: the Security Token Service, IAM and ID tokens of Google Cloud
 """
