@@ -31,7 +31,7 @@ JUDGED = (
     ),
     Judged(
         re.compile(r"llhttp refuses: Data after `Connection: close`"),
-        re.compile(rb"HTTP/1\.1 1[0-9]{2}[^\r]*\r\n(?:[^\r\n]+\r\n)*connection:[^\r]*close", re.IGNORECASE),
+        re.compile(rb"HTTP/1\.1 1[0-9]{2}[^\r]*\r\n(?:[^\r\n]+\r\n)*(?:proxy-)?connection:[^\r]*close", re.IGNORECASE),
         "llhttp ends at an interim response that says `Connection: close`, and would never hear the final one. We drop "
         "the field with the other hop-by-hop ones, and go by what the final response says.",
     ),

@@ -51,6 +51,9 @@ def test_f28_a_run_finds_nothing() -> None:
         pytest.param(b"HTTP/1.1 304\r\nX: y\r\n\r\n", id="no space behind the status"),
         pytest.param(b"HTTP/1.0 200\r\n\r\n OKhello", id="the same in HTTP/1.0"),
         pytest.param(b"HTTP/1.0 100 Continue\r\n\r\n" + RESPONSES[0], id="an interim response in HTTP/1.0"),
+        pytest.param(
+            b"HTTP/1.1 104 X\r\nContent-Length: 21\r\n\r\n" + RESPONSES[0], id="an interim response with a body"
+        ),
     ],
 )
 def test_what_runs_found_stays_mended(proxy: MemoryProxy, message: bytes) -> None:

@@ -77,7 +77,7 @@ def _parse(block: bytes, method: bytes, asked: bytes) -> Response:
             if role in read:
                 raise Refused(UPSTREAM_BROKEN, "two fields that frame the body")
             read[role] = value.strip(b" \t")
-            if role == field.CONTENT_LENGTH and status >= 200 and status != 204:  # RFC 9110 section 8.6
+            if role == field.CONTENT_LENGTH and status != 204:  # RFC 9110 section 8.6
                 passing.append(line)
         elif role in (field.BAD, field.LOOKALIKE):
             raise Refused(UPSTREAM_BROKEN, "a malformed header field")
@@ -88,9 +88,9 @@ def _parse(block: bytes, method: bytes, asked: bytes) -> Response:
         keep_alive = keep_alive and b"close" not in options
         passing = field.without(passing, options)
     body, length = _framing(status, method, read.get(field.CONTENT_LENGTH), read.get(field.TRANSFER_ENCODING), http_1_0)
+    if status < 200 and not read.keys().isdisjoint(_SINGLE):  # RFC 9110 section 8.6, RFC 9112 section 6.1
+        raise Refused(UPSTREAM_BROKEN, "an interim response with a body")
     if status == 101:
-        if not read.keys().isdisjoint(_SINGLE):  # RFC 9110 section 8.6, RFC 9112 section 6.1
-            raise Refused(UPSTREAM_BROKEN, "an upgrade with a body")
         upgrade = agreed(read.get(field.UPGRADE), connection, asked)
         return Response(status, first, passing, body, length, False, upgrade)
     return Response(status, first, passing, body, length, keep_alive and body is not Body.UNTIL_CLOSE)
