@@ -932,6 +932,22 @@ class TestEvents:
         assert mesh.tick() is None
         assert answers == [None]
 
+    def test_provider_gone_at_the_second_look_is_done_with(self) -> None:
+        """Between the event's first look and the work it may go."""
+        mesh = Mesh()
+        key = mesh.provider()
+        looks = [1]
+
+        def gone(method: str, about: Key) -> None:
+            if (method, about) == ("get", key):
+                looks[0] -= 1
+                if looks[0] < 0:
+                    mesh.cluster.objects.pop(key, None)
+
+        mesh.cluster.before = gone
+        assert mesh.tell(key) is None
+        assert key not in mesh.cluster.objects
+
     def test_object_gone_at_the_second_look_is_done_with(self) -> None:
         """Between the list and the read an object may go."""
         mesh = Mesh()
