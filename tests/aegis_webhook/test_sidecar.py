@@ -10,7 +10,7 @@ from aegis_api.metadata import Metadata
 from aegis_api.provider import IdentityProvider, ProviderSpec
 from aegis_idp.mounts import token_file
 from aegis_idp.values import PodNeeds, ProjectedToken, SecretKey
-from aegis_proxy.settings import add_flags, read_settings
+from aegis_proxy.flags import add_flags, read_settings
 from aegis_webhook.decision import Object
 from aegis_webhook.grants import Grant
 from aegis_webhook.options import Options

@@ -14,7 +14,7 @@ from aegis_api.annotations import PREFIX
 from aegis_api.reading import ParseError
 from aegis_idp.discovery import load
 from aegis_idp.settings import schema_of
-from aegis_proxy import redirect, settings
+from aegis_proxy import flags, redirect
 from aegis_proxy.core import refusals
 from aegis_proxy.core.token_refusal import Reason
 from aegis_proxy.settings import Settings
@@ -41,14 +41,14 @@ def _flags(add: Any) -> dict[str, argparse.Action]:
 def test_every_flag_is_documented() -> None:
     """The tables hold the flags of both commands, and no others."""
     rows = [quoted(row[0]) for row in PROXY.table("flag")]
-    assert sorted(rows) == sorted([*_flags(settings.add_flags), *_flags(redirect.add_flags)])
+    assert sorted(rows) == sorted([*_flags(flags.add_flags), *_flags(redirect.add_flags)])
 
 
 def test_every_variable_and_default_is_documented() -> None:
     """A flag's row names its variable, and the default that the settings have."""
     rows = {quoted(row[0]): row for row in PROXY.table("flag")}
     defaults = {name: field.default for name, field in attrs.fields_dict(Settings).items()}
-    for flag, action in _flags(settings.add_flags).items():
+    for flag, action in _flags(flags.add_flags).items():
         assert quoted(rows[flag][1]) == "AEGIS_" + flag[2:].upper().replace("-", "_")
         assert rows[flag][1].strip("`") in str(action.help)
         default = defaults[action.dest]

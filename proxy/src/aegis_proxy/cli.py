@@ -4,7 +4,8 @@ import argparse
 import os
 import sys
 
-from aegis_proxy import redirect, settings
+from aegis_proxy import flags, redirect
+from aegis_proxy.settings import SettingsError
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -13,12 +14,12 @@ def main(arguments: list[str] | None = None) -> int:
         prog="aegis-proxy", description="The Aegis sidecar: tokens judged on the way in, attached on the way out."
     )
     commands = parser.add_subparsers(dest="command", required=True)
-    settings.add_flags(commands.add_parser("run", help="run the proxy until SIGTERM"))
+    flags.add_flags(commands.add_parser("run", help="run the proxy until SIGTERM"))
     redirect.add_flags(commands.add_parser("redirect", help="turn a pod's traffic to its proxy, and end"))
     parsed = parser.parse_args(arguments)
     try:
         return _redirect(parsed) if parsed.command == "redirect" else _run(parsed)
-    except settings.SettingsError as error:
+    except SettingsError as error:
         print(f"aegis-proxy: {error}", file=sys.stderr)
         return 2
     except redirect.RedirectError as error:
@@ -27,7 +28,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _run(parsed: argparse.Namespace) -> int:
-    read = settings.read_settings(parsed, os.environ)
+    read = flags.read_settings(parsed, os.environ)
     from aegis_proxy.shell.transports_without_tls import load_transports
 
     load_transports()
