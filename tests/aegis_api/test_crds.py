@@ -26,7 +26,7 @@ def parsed(document: object) -> object:
 
 @kinds
 @given(data=st.data())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_schema_and_parser_accept_the_same_objects(kind: Kind, data: st.DataObject) -> None:
     """An object is stored by the API server exactly when the proxy can read it, and defaults change nothing."""
     document = data.draw(documents(kind.name))
@@ -88,7 +88,7 @@ def test_refusals_of_rules_that_span_fields_say_what_was_wanted() -> None:
 
 
 @given(st.lists(st.integers(0, 255).map(lambda byte: f"%{byte:02X}"), min_size=1, max_size=4))
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 def test_schema_and_parser_agree_on_escapes(escapes: list[str]) -> None:
     """The schema's expression for escapes that spell UTF-8 is what the canonical form wants."""
     document = policy(rules=[rule(paths=["/" + "".join(escapes)])])

@@ -1,7 +1,7 @@
 """Host names and the patterns of those that may receive a token."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from aegis_api.hosts import HostPattern, host_pattern, normal_host, service_host, service_of
@@ -34,7 +34,6 @@ def test_one_spelling_of_a_host(host: str, normal: str | None) -> None:
 
 
 @given(st.one_of(st.text(max_size=12), st.text("aA.-_K", max_size=12)))
-@settings(deadline=None)
 def test_the_one_spelling_is_stable(host: str) -> None:
     """A normal host is its own normal host."""
     if (normal := normal_host(host, "pods")) is not None:

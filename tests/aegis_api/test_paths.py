@@ -138,7 +138,7 @@ _PIECES = st.sampled_from(
 
 
 @given(st.one_of(st.binary(max_size=30), st.lists(_PIECES, max_size=14).map(b"".join)).map(lambda tail: b"/" + tail))
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=1500)
 def test_p40_the_canonical_form_is_stable(path: bytes) -> None:
     """Any bytes are refused or have a form that is canonical itself, without dot segments and empty ones."""
     _check_opted_in(path)

@@ -52,7 +52,7 @@ _JSON = st.recursive(
 
 
 @given(data=st.data(), kind=st.sampled_from(list(KINDS)))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_anything_is_read_or_refused(data: st.DataObject, kind: str) -> None:
     """Whatever stands in an object, it is read or refused with a ParseError, and never anything else."""
     document = data.draw(documents(kind))

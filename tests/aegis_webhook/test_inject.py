@@ -247,7 +247,7 @@ _JSON = st.recursive(
     st.lists(_JSON, max_size=2),
     st.sampled_from(["iptables", "none"]),
 )
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_w01_any_document_gets_a_decision(containers: Any, inits: Any, volumes: Any, redirect: str) -> None:
     """Whatever stands in a pod, it is injected (and then stays so), skipped or refused; nothing is raised."""
     annotations = {

@@ -44,7 +44,7 @@ _DOCUMENTS = st.recursive(
 
 
 @given(_DOCUMENTS, _DOCUMENTS)
-@settings(max_examples=800, deadline=None)
+@settings(max_examples=800)
 def test_a_patch_leads_from_one_document_to_the_other(old: Any, new: Any) -> None:
     """Applied to the old document, the operations make the new one."""
     operations = difference(old, new)

@@ -5,7 +5,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from aegis_api.reading import ParseError
@@ -99,7 +99,6 @@ def test_a_probe_that_only_looks_turned_is_refused() -> None:
 
 
 @given(st.text(max_size=12))
-@settings(deadline=None)
 def test_any_text_is_a_variable(text: str) -> None:
     """What somebody put in the place of AEGIS_PROBES is probes or nothing."""
     assert isinstance(from_variable(text), dict)

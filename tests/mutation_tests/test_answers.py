@@ -32,7 +32,7 @@ def proxy() -> Iterator[MemoryProxy]:
 
 
 @given(message=MUTANTS, seed=st.integers(0, 2**16))
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_f28_no_response_breaks_the_oracle(proxy: MemoryProxy, message: bytes, seed: int) -> None:
     """Whatever an app answers, whole or in pieces, with the end of its connection or without."""
     assert unexplained(response_verdict(proxy, message, seed)[1], message) == []

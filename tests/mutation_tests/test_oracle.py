@@ -41,7 +41,7 @@ def test_the_seeds_pass(proxy: MemoryProxy, message: bytes) -> None:
 
 
 @given(message=MUTANTS, seed=st.integers(0, 2**16))
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_p40_no_request_breaks_the_oracle(proxy: MemoryProxy, message: bytes, seed: int) -> None:
     """Whatever the bytes and the pieces they come in; a counterexample shrinks to few operators."""
     assert unexplained(request_verdict(proxy, message, seed)[1], message) == []

@@ -403,7 +403,7 @@ def test_d07_a_small_block_that_unfolds_to_a_large_list_is_refused() -> None:
     assert breaks(connection, wire.frame(wire.HEADERS, wire.END_HEADERS, 1, block)) == h2.ENHANCE_YOUR_CALM
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.data())
 def test_no_bytes_do_anything_else_than_break_or_pass(data: st.DataObject) -> None:
     """Parsed, or refused with a GOAWAY: never an exception, and the same however it is cut."""
@@ -429,7 +429,7 @@ def test_no_bytes_do_anything_else_than_break_or_pass(data: st.DataObject) -> No
     assert whole.broken == any(isinstance(event, Broken) for event in events)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(st.tuples(st.binary(min_size=1, max_size=8), st.binary(max_size=30)), max_size=8),
     st.binary(max_size=50_000),

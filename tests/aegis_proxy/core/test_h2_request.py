@@ -155,7 +155,7 @@ NAMES = st.sampled_from([b"x-a", b"accept", b"cookie", b"te", b"host", b"content
 VALUES = st.one_of(st.sampled_from([b"", b"trailers", b"0", b"3", b"shop"]), st.binary(max_size=6))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(st.tuples(NAMES, VALUES), max_size=6), st.binary(max_size=8), st.booleans())
 def test_what_passes_is_one_request_of_http1_too(extra: Pairs, tail: bytes, ended: bool) -> None:
     """Refused, or sent on as a head that the parser of HTTP/1.1 reads as the same request, as does HTTP/2 again."""

@@ -120,7 +120,7 @@ PAIRS = st.tuples(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(st.lists(PAIRS, max_size=8), max_size=8), st.booleans(), st.sampled_from([4096, 300, 0]))
 def test_what_another_implementation_writes_is_read(
     blocks: list[list[tuple[bytes, bytes]]], huffman: bool, size: int
@@ -139,7 +139,7 @@ def test_a_long_string_in_huffman_coding_is_read() -> None:
     assert Decoder(1 << 20).decode(hpack.Encoder().encode(fields)) == fields
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(st.binary(max_size=30), max_size=4))
 def test_any_bytes_are_read_as_by_another_implementation(blocks: list[bytes]) -> None:
     """The same fields, or refused by both; numbers of more bytes than any block needs are refused by ours alone."""

@@ -78,7 +78,7 @@ PAIRS = st.tuples(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(st.tuples(st.lists(PAIRS, max_size=8), st.sampled_from([4096, 4096, 300, 0, 9999])), max_size=10))
 def test_what_is_written_is_read_by_another_implementation(blocks: list[tuple[Fields, int]]) -> None:
     """And by our own, block after block, as the tables change."""

@@ -11,7 +11,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from aegis_api.names import Subject
@@ -631,7 +631,6 @@ TIME = (
     st.floats(allow_nan=False, allow_infinity=False) | st.integers(-(2**70), 2**70) | st.sampled_from([NOW, NOW + 29])
 )
 CLAIM = st.sampled_from(["iss", "aud", "sub", "exp", "nbf", "iat", "cnf", "jti"])
-quick = settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 
 
 def verified_or_refused(token: bytes, now: float = NOW) -> None:
@@ -652,7 +651,6 @@ def test_any_bytes_are_verified_or_refused(token: bytes) -> None:
     verified_or_refused(token)
 
 
-@quick
 @given(st.sampled_from(GOOD_TOKENS), st.data())
 def test_a_mutated_token_is_refused(token: bytes, data: st.DataObject) -> None:
     """A good token with bytes replaced, removed, doubled or put in is never good."""
@@ -664,21 +662,18 @@ def test_a_mutated_token_is_refused(token: bytes, data: st.DataObject) -> None:
         assert reason(mutant) is not Reason.PLUGIN_FAILED
 
 
-@quick
 @given(st.dictionaries(st.sampled_from(["alg", "kid", "typ", "crit", "cty", "b64", "zip"]), JSON))
 def test_any_signed_header_is_verified_or_refused(header: dict[str, object]) -> None:
     """A good signature over any header is a caller or a TokenRefused."""
     verified_or_refused(mint(ED, header=header))
 
 
-@quick
 @given(st.dictionaries(CLAIM, JSON | TIME), TIME)
 def test_any_signed_claims_are_verified_or_refused(changes: dict[str, object], now: float) -> None:
     """A good signature over any claims, at any time, is a caller or a TokenRefused."""
     verified_or_refused(mint(ED, {**claims(), **changes}), now)
 
 
-@quick
 @given(st.binary(max_size=100))
 def test_any_signed_payload_is_verified_or_refused(payload: bytes) -> None:
     """A good signature over any bytes is a caller or a TokenRefused."""

@@ -1,4 +1,4 @@
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from aegis_proxy.core.websocket import GOING_AWAY, NOT_ALLOWED, Frames, close_frame
@@ -24,7 +24,6 @@ frames = st.builds(
 )
 
 
-@settings(deadline=None)
 @given(st.lists(frames, max_size=3), st.lists(st.integers(1, 40000), min_size=1, max_size=5))
 def test_frames_are_followed_whatever_the_pieces_they_come_in(sent: list[bytes], steps: list[int]) -> None:
     """`between` is true exactly at their ends."""
