@@ -75,12 +75,19 @@ def _installed(dist: str, folder: Path, wheels: Path, locked: Path) -> Path:
     """
     ours = folder / "ours.txt"
     folder.mkdir()
-    ours.write_text("".join(f"{name} @ {_wheel(name, wheels).as_uri()}\n" for name in MANIFESTS))
+    extras = _extras(dist)
+    ours.write_text("".join(f"{name}{extras.get(name, '')} @ {_wheel(name, wheels).as_uri()}\n" for name in MANIFESTS))
     python = folder / "venv" / "bin" / "python"
     _run("uv", "venv", "--quiet", "--python", sys.executable, str(folder / "venv"))
     options = ("--constraints", str(locked), "--overrides", str(ours))
     _run("uv", "pip", "install", "--quiet", "--python", str(python), *options, dist)
     return python
+
+
+def _extras(dist: str) -> dict[str, str]:
+    """What `dist` asks for of others beside their core, like `[conformance]`: an override would drop it."""
+    asked = (re.fullmatch(r"([a-z-]+)(\[[a-z,-]+\])", each) for each in MANIFESTS[dist]["dependencies"])
+    return {found[1]: found[2] for found in asked if found}
 
 
 def _wheel(dist: str, wheels: Path) -> Path:
