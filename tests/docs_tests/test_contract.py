@@ -184,7 +184,7 @@ def test_kinds_are_documented_with_their_names() -> None:
         assert row[2] == {"Namespaced": "namespace", "Cluster": "cluster"}[crd["spec"]["scope"]]
 
 
-@pytest.mark.parametrize("kind", ["azure", "gcp", "kubernetes", "oidc"])
+@pytest.mark.parametrize("kind", ["aws", "azure", "gcp", "kubernetes", "oidc"])
 def test_every_setting_of_a_plugin_is_documented(kind: str) -> None:
     """The table below a plugin's heading holds its settings with their defaults and bounds, and no others."""
     section = RESOURCES.text.partition(f"### `config` of the type `{kind}`")[2].partition("\n#")[0]

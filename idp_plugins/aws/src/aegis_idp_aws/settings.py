@@ -1,0 +1,109 @@
+"""The settings of a provider of the type `aws`."""
+
+from collections.abc import Mapping
+from typing import Literal
+
+from attrs import frozen
+
+from aegis_api.names import Subject
+from aegis_api.reading import ParseError
+from aegis_idp.settings import setting
+from aegis_idp.urls import check_base_url
+from aegis_idp_aws.arns import ROLE_ARN, is_role_of
+
+_SHORTEST_SESSION, _SESSION_AHEAD = 900, 600
+
+
+def _check_host_url(text: str) -> None:
+    check_base_url(text)
+    if text.endswith("/"):
+        raise ValueError("a URL without a slash at its end")
+
+
+def _check_role_arns(arns: Mapping[str, str]) -> None:
+    for name in arns:
+        subject_of(name)
+    if len(set(arns.values())) < len(arns):
+        raise ValueError("a role of its own for each ServiceAccount")
+
+
+def subject_of(name: str) -> Subject:
+    """The ServiceAccount written `namespace/name`. Raises ValueError."""
+    namespace, _, account = name.partition("/")
+    try:
+        return Subject(namespace, account)
+    except ParseError:
+        raise ValueError(f"NAMESPACE/NAME of a ServiceAccount in place of {name!r}") from None
+
+
+@frozen
+class AwsSettings:
+    """Account, issuer and region are needed, and `provision_as` makes the roles, or `role_arns` names them."""
+
+    account_id: str = setting("The account, of twelve digits.", pattern=r"[0-9]{12}", wanted="twelve digits")
+    issuer: str = setting(
+        "The issuer of the account's tokens: IssuerIdentifier of GetOutboundWebIdentityFederationInfo.",
+        check=_check_host_url,
+    )
+    region: str = setting(
+        "The region whose STS is asked. The global endpoint issues no tokens.",
+        pattern=r"[a-z]{2,3}(?:-[a-z]+)+-[0-9]{1,2}",
+        wanted="the name of a region, like eu-west-1",
+    )
+    provision_as: str | None = setting(
+        "The ARN of the role as which the reconcile function makes the others. Without it nothing is made, and "
+        "roleArns says which roles there are.",
+        default=None,
+        pattern=ROLE_ARN,
+        wanted="the ARN of a role",
+    )
+    role_arns: Mapping[str, str] = setting(
+        "Roles that somebody else keeps: NAMESPACE/NAME of a ServiceAccount, and the ARN of its role.",
+        default={},
+        check=_check_role_arns,
+    )
+    permissions_boundary: str | None = setting(
+        "The ARN of the policy that bounds every role that is made.",
+        default=None,
+        pattern=r"arn:aws:iam::(?:[0-9]{12}|aws):policy/[!-~]{1,512}",
+        wanted="the ARN of a policy",
+    )
+    signing_algorithm: Literal["RS256", "ES384"] = setting(
+        "What the account signs tokens with. Both are accepted on the way in; RS256 costs a proxy an eighth.",
+        default="RS256",
+    )
+    token_seconds: int = setting("How long a token lives.", default=900, low=300, high=3000)
+    sts: str | None = setting(
+        "Where STS is. Default: https://sts.REGION.amazonaws.com.", default=None, check=_check_host_url
+    )
+    iam: str = setting("Where IAM is.", default="https://iam.amazonaws.com", check=_check_host_url)
+    expiration_seconds: int = setting(
+        "How long the ServiceAccount token lives that STS is shown.", default=3600, low=600, high=86400
+    )
+
+    def __attrs_post_init__(self) -> None:
+        for arn in (self.provision_as, *self.role_arns.values()):
+            if arn is not None and not is_role_of(arn, self.account_id):
+                raise ValueError(f"the ARN of a role of the account {self.account_id} in place of {arn}")
+
+    @property
+    def sts_url(self) -> str:
+        return self.sts or f"https://sts.{self.region}.amazonaws.com"
+
+    @property
+    def key_set(self) -> str:
+        return f"{self.issuer}/.well-known/jwks.json"
+
+    @property
+    def session_seconds(self) -> int:
+        """STS issues no token that outlives the session which asks for it."""
+        return max(_SHORTEST_SESSION, self.token_seconds + _SESSION_AHEAD)
+
+    def role_of(self, subject: Subject) -> str | None:
+        """The role that these settings name for a ServiceAccount."""
+        return self.role_arns.get(f"{subject.namespace}/{subject.name}")
+
+    def subject_by(self, arn: str) -> Subject | None:
+        """Whose role it is by these settings."""
+        found = (name for name, known in self.role_arns.items() if known == arn)
+        return next((subject_of(name) for name in found), None)
