@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from aegis_proxy.core.snapshot import Authority
 from aegis_proxy.core.tokens import Verified
 
-MAX_ENTRIES = 20_000
+MAX_ENTRIES = 32_000
 MAX_BYTES = 40 * 1024 * 1024
 # Measured: 270 bytes beside the token itself, and up to 300 more for a subject of its own.
 _ENTRY_BYTES = 570
