@@ -2,7 +2,7 @@
 
 import pytest
 
-from aegis_idp.urls import check_base_url, check_endpoint, is_endpoint_of, origin, within_cluster
+from aegis_idp.urls import check_bare_url, check_base_url, check_endpoint, is_endpoint_of, origin, within_cluster
 
 GOOD = [
     "https://issuer.example",
@@ -65,6 +65,15 @@ def test_bad_urls(url: str) -> None:
     for check in (check_base_url, check_endpoint):
         with pytest.raises(ValueError, match=r"https://HOST\[:PORT\]"):
             check(url)
+
+
+def test_a_bare_url_ends_in_no_slash() -> None:
+    """Paths are put behind it."""
+    check_bare_url("https://iam.example/v1")
+    with pytest.raises(ValueError, match="without a slash at its end"):
+        check_bare_url("https://iam.example/")
+    with pytest.raises(ValueError, match=r"https://HOST\[:PORT\]"):
+        check_bare_url("iam.example")
 
 
 def test_only_an_endpoint_has_a_query() -> None:

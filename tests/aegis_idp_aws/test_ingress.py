@@ -1,20 +1,17 @@
 """What the proxy makes of tokens of AWS: its own code, the fake's keys."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import jwt
 import pytest
 
 from aegis_api.names import Subject
-from aegis_idp.blocking import run
-from aegis_idp.conformance import ProviderUnderTest
 from aegis_idp.conformance.signing import SigningKey
-from aegis_idp.values import PRINCIPAL
 from aegis_proxy.core.tokens import Reason, TokenRefused
 from support.aws_account import Tenancy
-from support.ingress_judge import authorities, forgeries, judged
+from support.ingress_judge import authorities, claims_of, forgeries, judged, made, refusal, token_of
 
 ORDERS, SAME_NAME = Subject("shop", "orders"), Subject("bank", "orders")
 AWS = "https://sts.amazonaws.com/"
@@ -22,28 +19,8 @@ AWS = "https://sts.amazonaws.com/"
 Change = Callable[[dict[str, Any]], object]
 
 
-def token_of(provider: ProviderUnderTest, subject: Subject = ORDERS) -> str:
-    request = provider.mounts(subject).request(provider.audience)
-    return run(provider.plugin.acquire(provider.settings, request, provider.http)).reveal()
-
-
-def claims_of(token: str) -> dict[str, Any]:
-    return dict(jwt.decode(token, options={"verify_signature": False}))
-
-
-def made(provider: ProviderUnderTest, *subjects: Subject) -> Mapping[str, Subject]:
-    """The table in the provider's status, once the identities are made."""
-    return {provider.make_known(subject).metadata[PRINCIPAL]: subject for subject in subjects}
-
-
 def key_of(tenancy: Tenancy) -> SigningKey:
     return tenancy.account.keys["RS256"].current
-
-
-def refusal(token: str, provider: ProviderUnderTest, table: Mapping[str, Subject]) -> Reason:
-    with pytest.raises(TokenRefused) as caught:
-        judged(token, authorities(provider, table))
-    return caught.value.reason
 
 
 def test_namesakes_of_two_namespaces_are_told_apart(tenancy: Tenancy) -> None:
@@ -53,16 +30,16 @@ def test_namesakes_of_two_namespaces_are_told_apart(tenancy: Tenancy) -> None:
     for subject in (ORDERS, SAME_NAME):
         assert judged(token_of(provider, subject), authorities(provider, table)) == subject
     only = {arn: subject for arn, subject in table.items() if subject == SAME_NAME}
-    assert refusal(token_of(provider), provider, only) is Reason.NO_SUBJECT
+    assert refusal(token_of(provider, ORDERS), provider, only) is Reason.NO_SUBJECT
 
 
 def test_both_algorithms_of_the_issuer_are_good(tenancy: Tenancy) -> None:
     """So a mesh can go from one to the other without a gap."""
     before, after = tenancy.provider(), tenancy.provider(signingAlgorithm="ES384")
     made(before, ORDERS)
-    old = token_of(before)
+    old = token_of(before, ORDERS)
     table = made(after, ORDERS)
-    new = token_of(after)
+    new = token_of(after, ORDERS)
     assert [jwt.get_unverified_header(token)["alg"] for token in (old, new)] == ["RS256", "ES384"]
     for token in (old, new):
         assert judged(token, authorities(before, table)) == judged(token, authorities(after, table)) == ORDERS
@@ -73,7 +50,7 @@ def test_another_accounts_token_is_refused(tenancy: Tenancy) -> None:
     """By its issuer; and were it signed with our account's key, by the account in its claims, each of the two."""
     provider = tenancy.provider()
     table = made(provider, ORDERS)
-    claims, key, other = claims_of(token_of(provider)), key_of(tenancy), tenancy.aws.account()
+    claims, key, other = claims_of(token_of(provider, ORDERS)), key_of(tenancy), tenancy.aws.account()
     assert refusal(key.sign({**claims, "iss": other.issuer}), provider, table) is Reason.UNKNOWN_ISSUER
     assert refusal(key.sign({**claims, AWS: {"aws_account": other.id}}), provider, table) is Reason.NO_SUBJECT
     elsewhere = claims["sub"].replace(tenancy.account.id, other.id)
@@ -105,7 +82,7 @@ def test_a_signed_token_with_other_claims_is_refused(tenancy: Tenancy, change: C
     """Whoever signed it."""
     provider = tenancy.provider()
     table = made(provider, ORDERS)
-    claims = claims_of(token_of(provider))
+    claims = claims_of(token_of(provider, ORDERS))
     change(claims)
     assert refusal(key_of(tenancy).sign(claims), provider, table) is reason
 
@@ -115,7 +92,7 @@ def test_what_a_caller_says_of_itself_in_tags_is_not_asked(tenancy: Tenancy) -> 
     """Its role may not set any; and where one may, it stays the role it is."""
     provider = tenancy.provider()
     table = made(provider, ORDERS, SAME_NAME)
-    claims = claims_of(token_of(provider))
+    claims = claims_of(token_of(provider, ORDERS))
     claims[AWS] |= {"request_tags": {"aegis:subject": str(SAME_NAME)}, "principal_tags": {"x": str(SAME_NAME)}}
     assert judged(key_of(tenancy).sign(claims), authorities(provider, table)) == ORDERS
 
@@ -125,7 +102,7 @@ def test_a_forged_token_is_refused(tenancy: Tenancy) -> None:
     provider = tenancy.provider()
     table = made(provider, ORDERS)
     known = authorities(provider, table)
-    claims = claims_of(token_of(provider))
+    claims = claims_of(token_of(provider, ORDERS))
     assert judged(key_of(tenancy).sign(claims), known) == ORDERS
     for name, forged in forgeries(key_of(tenancy), claims).items():
         with pytest.raises(TokenRefused):
@@ -138,7 +115,7 @@ def test_a_new_key_counts_once_it_is_fetched(tenancy: Tenancy) -> None:
     table = made(provider, ORDERS)
     before = authorities(provider, table)
     tenancy.account.keys["RS256"].rotate()
-    token = token_of(provider)
+    token = token_of(provider, ORDERS)
     with pytest.raises(TokenRefused) as caught:
         judged(token, before)
     assert caught.value.reason is Reason.UNKNOWN_KEY

@@ -6,8 +6,9 @@ import pytest
 
 from aegis_api.names import Subject
 from aegis_api.reading import Node, ParseError
+from aegis_idp.kept import subject_of
 from aegis_idp.settings import read_settings
-from aegis_idp_aws.settings import AwsSettings, subject_of
+from aegis_idp_aws.settings import AwsSettings
 
 ACCOUNT = "111122223333"
 ISSUER = "https://0a1b2c3d.tokens.sts.global.api.aws"

@@ -1,42 +1,18 @@
 """What the proxy makes of tokens of Entra ID: its own code, the fake's keys."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
-import jwt
 import pytest
 
 from aegis_api.names import Subject
-from aegis_idp.blocking import run
-from aegis_idp.conformance import ProviderUnderTest
-from aegis_idp.values import PRINCIPAL
 from aegis_proxy.core.tokens import Reason, TokenRefused
 from support.entra_tenant import Tenant
-from support.ingress_judge import authorities, forgeries, judged
+from support.ingress_judge import authorities, claims_of, forgeries, judged, made, refusal, token_of
 
 ORDERS, SAME_NAME = Subject("shop", "orders"), Subject("bank", "orders")
 
 Change = Callable[[dict[str, object]], object]
-
-
-def token_of(provider: ProviderUnderTest, subject: Subject = ORDERS) -> str:
-    request = provider.mounts(subject).request(provider.audience)
-    return run(provider.plugin.acquire(provider.settings, request, provider.http)).reveal()
-
-
-def claims_of(token: str) -> dict[str, object]:
-    return dict(jwt.decode(token, options={"verify_signature": False}))
-
-
-def made(provider: ProviderUnderTest, *subjects: Subject) -> Mapping[str, Subject]:
-    """The table in the provider's status, once the identities are made."""
-    return {provider.make_known(subject).metadata[PRINCIPAL]: subject for subject in subjects}
-
-
-def refusal(token: str, provider: ProviderUnderTest, table: Mapping[str, Subject]) -> Reason:
-    with pytest.raises(TokenRefused) as caught:
-        judged(token, authorities(provider, table))
-    return caught.value.reason
 
 
 def test_namesakes_of_two_namespaces_are_told_apart(tenant: Tenant) -> None:
@@ -46,7 +22,7 @@ def test_namesakes_of_two_namespaces_are_told_apart(tenant: Tenant) -> None:
     for subject in (ORDERS, SAME_NAME):
         assert judged(token_of(provider, subject), authorities(provider, table)) == subject
     only = {client: subject for client, subject in table.items() if subject == SAME_NAME}
-    assert refusal(token_of(provider), provider, only) is Reason.NO_SUBJECT
+    assert refusal(token_of(provider, ORDERS), provider, only) is Reason.NO_SUBJECT
 
 
 @pytest.mark.attack("J34")
@@ -54,7 +30,7 @@ def test_another_tenants_token_is_refused_though_the_same_key_signed_it(tenant: 
     """Even for an application of the same client id, and even if it claims our issuer: the tenant is compared, too."""
     provider = tenant.provider()
     table = made(provider, ORDERS)
-    claims, key = claims_of(token_of(provider)), tenant.entra.keys.current
+    claims, key = claims_of(token_of(provider, ORDERS)), tenant.entra.keys.current
     other = tenant.entra.tenant().tenant
     issuer = f"{tenant.entra.url}/{other}/v2.0"
     assert refusal(key.sign({**claims, "iss": issuer, "tid": other}), provider, table) is Reason.UNKNOWN_ISSUER
@@ -82,7 +58,7 @@ def test_a_signed_token_with_other_claims_is_refused(tenant: Tenant, change: Cha
     """Whoever signed it; `roles` say nothing of who somebody is."""
     provider = tenant.provider()
     table = made(provider, ORDERS)
-    claims = claims_of(token_of(provider))
+    claims = claims_of(token_of(provider, ORDERS))
     change(claims)
     assert refusal(tenant.entra.keys.current.sign(claims), provider, table) is reason
 
@@ -92,7 +68,7 @@ def test_a_forged_token_is_refused(tenant: Tenant) -> None:
     provider = tenant.provider()
     table = made(provider, ORDERS)
     known = authorities(provider, table)
-    claims = claims_of(token_of(provider))
+    claims = claims_of(token_of(provider, ORDERS))
     assert judged(tenant.entra.keys.current.sign(claims), known) == ORDERS
     for name, forged in forgeries(tenant.entra.keys.current, claims).items():
         with pytest.raises(TokenRefused):
@@ -105,7 +81,7 @@ def test_a_new_key_counts_once_it_is_fetched(tenant: Tenant) -> None:
     table = made(provider, ORDERS)
     before = authorities(provider, table)
     tenant.entra.keys.rotate()
-    token = token_of(provider)
+    token = token_of(provider, ORDERS)
     with pytest.raises(TokenRefused) as caught:
         judged(token, before)
     assert caught.value.reason is Reason.UNKNOWN_KEY
@@ -119,6 +95,6 @@ def test_a_token_of_version_1_is_another_issuers(tenant: Tenant) -> None:
     new, old = tenant.provider(), tenant.provider(version="1.0")
     table = made(new, ORDERS)
     old.make_known(ORDERS)
-    token = token_of(new)
+    token = token_of(new, ORDERS)
     assert refusal(token, new, table) is Reason.UNKNOWN_ISSUER
     assert judged(token, authorities(old, table)) == ORDERS

@@ -6,8 +6,9 @@ import pytest
 
 from aegis_api.names import Subject
 from aegis_api.reading import Node, ParseError
+from aegis_idp.kept import subject_of
 from aegis_idp.settings import read_settings
-from aegis_idp_azure.settings import AzureSettings, is_guid, subject_of
+from aegis_idp_azure.settings import AzureSettings, is_guid
 
 TENANT = "5A6B7C8D-0000-4000-8000-00000000000A"
 CLIENT = "11111111-2222-4333-8444-55555555555F"

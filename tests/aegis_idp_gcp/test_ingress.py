@@ -1,42 +1,19 @@
 """What the proxy makes of Google's tokens: its own code, the fake's keys."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
-import jwt
 import pytest
 
 from aegis_api.names import Subject
 from aegis_idp.blocking import run
-from aegis_idp.conformance import ProviderUnderTest
-from aegis_idp.values import PRINCIPAL
 from aegis_proxy.core.tokens import Reason, TokenRefused
 from support.google_project import Mesh
-from support.ingress_judge import authorities, forgeries, judged
+from support.ingress_judge import authorities, claims_of, forgeries, judged, made, refusal, token_of
 
 ORDERS, SAME_NAME = Subject("shop", "orders"), Subject("bank", "orders")
 
 Change = Callable[[dict[str, object]], object]
-
-
-def token_of(provider: ProviderUnderTest, subject: Subject = ORDERS, audience: str = "aegis") -> str:
-    request = provider.mounts(subject).request(audience)
-    return run(provider.plugin.acquire(provider.settings, request, provider.http)).reveal()
-
-
-def claims_of(token: str) -> dict[str, object]:
-    return dict(jwt.decode(token, options={"verify_signature": False}))
-
-
-def made(provider: ProviderUnderTest, *subjects: Subject) -> Mapping[str, Subject]:
-    """The table in the provider's status, once the identities are made."""
-    return {provider.make_known(subject).metadata[PRINCIPAL]: subject for subject in subjects}
-
-
-def refusal(token: str, provider: ProviderUnderTest, table: Mapping[str, Subject]) -> Reason:
-    with pytest.raises(TokenRefused) as caught:
-        judged(token, authorities(provider, table))
-    return caught.value.reason
 
 
 def test_namesakes_of_two_namespaces_are_told_apart(mesh: Mesh) -> None:
@@ -45,14 +22,14 @@ def test_namesakes_of_two_namespaces_are_told_apart(mesh: Mesh) -> None:
     table = made(provider, ORDERS, SAME_NAME)
     for subject in (ORDERS, SAME_NAME):
         assert judged(token_of(provider, subject), authorities(provider, table)) == subject
-    assert refusal(token_of(provider), provider, {}) is Reason.NO_SUBJECT
+    assert refusal(token_of(provider, ORDERS), provider, {}) is Reason.NO_SUBJECT
 
 
 def test_another_projects_token_is_refused_though_issuer_and_key_are_the_same(mesh: Mesh) -> None:
     """Google signs for everybody: the project in the address decides."""
     provider = mesh.provider()
     table = made(provider, ORDERS)
-    claims, key = claims_of(token_of(provider)), mesh.google.keys.current
+    claims, key = claims_of(token_of(provider, ORDERS)), mesh.google.keys.current
     assert judged(key.sign(claims), authorities(provider, table)) == ORDERS
     other = {**claims, "email": f"{str(claims['email']).partition('@')[0]}@evil-mesh.iam.gserviceaccount.com"}
     assert refusal(key.sign(other), provider, table) is Reason.NO_SUBJECT
@@ -64,7 +41,7 @@ def test_a_namesake_that_was_made_anew_is_somebody_else(mesh: Mesh) -> None:
     table = made(provider, ORDERS)
     run(provider.plugin.deprovision(provider.settings, provider.request(ORDERS), provider.http))
     provider.make_known(ORDERS)
-    assert refusal(token_of(provider), provider, table) is Reason.NO_SUBJECT
+    assert refusal(token_of(provider, ORDERS), provider, table) is Reason.NO_SUBJECT
 
 
 @pytest.mark.parametrize(
@@ -86,7 +63,7 @@ def test_a_signed_token_with_other_claims_is_refused(mesh: Mesh, change: Change,
     """Whoever signed it."""
     provider = mesh.provider()
     table = made(provider, ORDERS)
-    claims = claims_of(token_of(provider))
+    claims = claims_of(token_of(provider, ORDERS))
     change(claims)
     assert refusal(mesh.google.keys.current.sign(claims), provider, table) is reason
 
@@ -96,7 +73,7 @@ def test_a_forged_token_is_refused(mesh: Mesh) -> None:
     provider = mesh.provider()
     table = made(provider, ORDERS)
     known = authorities(provider, table)
-    for name, forged in forgeries(mesh.google.keys.current, claims_of(token_of(provider))).items():
+    for name, forged in forgeries(mesh.google.keys.current, claims_of(token_of(provider, ORDERS))).items():
         with pytest.raises(TokenRefused):
             pytest.fail(f"{name}: {judged(forged, known)}")
 
@@ -107,7 +84,7 @@ def test_a_new_key_counts_once_it_is_fetched(mesh: Mesh) -> None:
     table = made(provider, ORDERS)
     before = authorities(provider, table)
     mesh.google.keys.rotate()
-    token = token_of(provider)
+    token = token_of(provider, ORDERS)
     with pytest.raises(TokenRefused) as caught:
         judged(token, before)
     assert caught.value.reason is Reason.UNKNOWN_KEY
@@ -118,4 +95,4 @@ def test_a_token_for_one_destination_is_refused_at_the_next(mesh: Mesh) -> None:
     """Google issues for any audience, so each destination has its own."""
     provider = mesh.provider()
     table = made(provider, ORDERS)
-    assert refusal(token_of(provider, audience="stock.shop.svc"), provider, table) is Reason.WRONG_AUDIENCE
+    assert refusal(token_of(provider, ORDERS, "stock.shop.svc"), provider, table) is Reason.WRONG_AUDIENCE

@@ -7,8 +7,9 @@ import pytest
 
 from aegis_api.names import Subject
 from aegis_api.reading import Node, ParseError
+from aegis_idp.kept import subject_of
 from aegis_idp.settings import read_settings
-from aegis_idp_gcp.settings import GcpSettings, subject_of
+from aegis_idp_gcp.settings import GcpSettings
 
 POOL = "projects/123/locations/global/workloadIdentityPools/aegis"
 EMAIL = "orders@aegis-mesh.iam.gserviceaccount.com"

@@ -6,18 +6,20 @@ import json
 import time
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping
+from typing import Any
 
 import jwt
+import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from aegis_api.names import Subject
 from aegis_idp.blocking import run
 from aegis_idp.conformance import ProviderUnderTest
 from aegis_idp.conformance.signing import SigningKey
-from aegis_idp.values import KeySetUrl
+from aegis_idp.values import PRINCIPAL, KeySetUrl
 from aegis_proxy.core.keys import read_key_set
 from aegis_proxy.core.snapshot import Audiences, Authority
-from aegis_proxy.core.tokens import verify
+from aegis_proxy.core.tokens import Reason, TokenRefused, verify
 
 
 def authorities(provider: ProviderUnderTest, principals: Mapping[str, Subject]) -> Mapping[str, Authority]:
@@ -40,9 +42,31 @@ def authorities(provider: ProviderUnderTest, principals: Mapping[str, Subject]) 
     }
 
 
+def token_of(provider: ProviderUnderTest, subject: Subject, audience: str | None = None) -> str:
+    """A token of `subject`, as a pod gets it; by default for the provider's audience."""
+    request = provider.mounts(subject).request(audience or provider.audience)
+    return run(provider.plugin.acquire(provider.settings, request, provider.http)).reveal()
+
+
+def claims_of(token: str) -> dict[str, Any]:
+    return dict(jwt.decode(token, options={"verify_signature": False}))
+
+
+def made(provider: ProviderUnderTest, *subjects: Subject) -> Mapping[str, Subject]:
+    """The table in the provider's status, once the identities are made."""
+    return {provider.make_known(subject).metadata[PRINCIPAL]: subject for subject in subjects}
+
+
 def judged(token: str, known: Mapping[str, Authority]) -> Subject:
     """Whose token it is. Raises aegis_proxy.core.tokens.TokenRefused."""
     return verify(token.encode(), known, time.time()).subject
+
+
+def refusal(token: str, provider: ProviderUnderTest, table: Mapping[str, Subject]) -> Reason:
+    """Why the proxy refuses a token; fails if it takes it."""
+    with pytest.raises(TokenRefused) as caught:
+        judged(token, authorities(provider, table))
+    return caught.value.reason
 
 
 def forgeries(key: SigningKey, claims: Mapping[str, object]) -> dict[str, str]:

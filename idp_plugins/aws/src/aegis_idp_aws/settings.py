@@ -6,18 +6,12 @@ from typing import Literal
 from attrs import frozen
 
 from aegis_api.names import Subject
-from aegis_api.reading import ParseError
+from aegis_idp.kept import keeper_of, kept_for, subject_of
 from aegis_idp.settings import setting
-from aegis_idp.urls import check_base_url
+from aegis_idp.urls import check_bare_url
 from aegis_idp_aws.arns import ROLE_ARN, is_role_of
 
 _SHORTEST_SESSION, _SESSION_AHEAD = 900, 600
-
-
-def _check_host_url(text: str) -> None:
-    check_base_url(text)
-    if text.endswith("/"):
-        raise ValueError("a URL without a slash at its end")
 
 
 def _check_role_arns(arns: Mapping[str, str]) -> None:
@@ -27,15 +21,6 @@ def _check_role_arns(arns: Mapping[str, str]) -> None:
         raise ValueError("a role of its own for each ServiceAccount")
 
 
-def subject_of(name: str) -> Subject:
-    """The ServiceAccount written `namespace/name`. Raises ValueError."""
-    namespace, _, account = name.partition("/")
-    try:
-        return Subject(namespace, account)
-    except ParseError:
-        raise ValueError(f"NAMESPACE/NAME of a ServiceAccount in place of {name!r}") from None
-
-
 @frozen
 class AwsSettings:
     """Account, issuer and region are needed, and `provision_as` makes the roles, or `role_arns` names them."""
@@ -43,7 +28,7 @@ class AwsSettings:
     account_id: str = setting("The account, of twelve digits.", pattern=r"[0-9]{12}", wanted="twelve digits")
     issuer: str = setting(
         "The issuer of the account's tokens: IssuerIdentifier of GetOutboundWebIdentityFederationInfo.",
-        check=_check_host_url,
+        check=check_bare_url,
     )
     region: str = setting(
         "The region whose STS is asked. The global endpoint issues no tokens.",
@@ -74,9 +59,9 @@ class AwsSettings:
     )
     token_seconds: int = setting("How long a token lives.", default=900, low=300, high=3000)
     sts: str | None = setting(
-        "Where STS is. Default: https://sts.REGION.amazonaws.com.", default=None, check=_check_host_url
+        "Where STS is. Default: https://sts.REGION.amazonaws.com.", default=None, check=check_bare_url
     )
-    iam: str = setting("Where IAM is.", default="https://iam.amazonaws.com", check=_check_host_url)
+    iam: str = setting("Where IAM is.", default="https://iam.amazonaws.com", check=check_bare_url)
     expiration_seconds: int = setting(
         "How long the ServiceAccount token lives that STS is shown.", default=3600, low=600, high=86400
     )
@@ -101,9 +86,8 @@ class AwsSettings:
 
     def role_of(self, subject: Subject) -> str | None:
         """The role that these settings name for a ServiceAccount."""
-        return self.role_arns.get(f"{subject.namespace}/{subject.name}")
+        return kept_for(self.role_arns, subject)
 
     def subject_by(self, arn: str) -> Subject | None:
         """Whose role it is by these settings."""
-        found = (name for name, known in self.role_arns.items() if known == arn)
-        return next((subject_of(name) for name in found), None)
+        return keeper_of(self.role_arns, arn)

@@ -7,9 +7,9 @@ from typing import Literal
 from attrs import frozen
 
 from aegis_api.names import Subject
-from aegis_api.reading import ParseError
+from aegis_idp.kept import keeper_of, kept_for, subject_of
 from aegis_idp.settings import setting
-from aegis_idp.urls import check_base_url
+from aegis_idp.urls import check_bare_url, check_base_url
 
 _GUID = r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 _GUID_TEXT = re.compile(_GUID)
@@ -20,12 +20,6 @@ def is_guid(text: str) -> bool:
     return _GUID_TEXT.fullmatch(text) is not None
 
 
-def _check_host_url(text: str) -> None:
-    check_base_url(text)
-    if text.endswith("/"):
-        raise ValueError("a URL without a slash at its end")
-
-
 def _check_client_ids(ids: Mapping[str, str]) -> None:
     for name, client_id in ids.items():
         subject_of(name)
@@ -33,15 +27,6 @@ def _check_client_ids(ids: Mapping[str, str]) -> None:
             raise ValueError(f"a client id (a GUID) for {name}")
     if len({client_id.lower() for client_id in ids.values()}) < len(ids):
         raise ValueError("a client id of its own for each ServiceAccount")
-
-
-def subject_of(name: str) -> Subject:
-    """The ServiceAccount written `namespace/name`. Raises ValueError."""
-    namespace, _, account = name.partition("/")
-    try:
-        return Subject(namespace, account)
-    except ParseError:
-        raise ValueError(f"NAMESPACE/NAME of a ServiceAccount in place of {name!r}") from None
 
 
 @frozen
@@ -69,7 +54,7 @@ class AzureSettings:
     authority: str = setting(
         "Where tokens are asked for. Other clouds have another one.",
         default="https://login.microsoftonline.com",
-        check=_check_host_url,
+        check=check_bare_url,
     )
     issuer: str | None = setting(
         "What the iss of a token is. Default: AUTHORITY/TENANT/v2.0, or https://sts.windows.net/TENANT/ with "
@@ -80,7 +65,7 @@ class AzureSettings:
     graph: str = setting(
         "The address of Microsoft Graph. Other clouds have another one.",
         default="https://graph.microsoft.com",
-        check=_check_host_url,
+        check=check_bare_url,
     )
     expiration_seconds: int = setting(
         "How long the ServiceAccount token lives that Entra ID is shown.", default=3600, low=600, high=86400
@@ -106,10 +91,9 @@ class AzureSettings:
 
     def client_id_of(self, subject: Subject) -> str | None:
         """The application that these settings name for a ServiceAccount."""
-        client_id = self.client_ids.get(f"{subject.namespace}/{subject.name}")
+        client_id = kept_for(self.client_ids, subject)
         return client_id.lower() if client_id else None
 
     def subject_by(self, client_id: str) -> Subject | None:
         """Whose application it is by these settings."""
-        found = (name for name, known in self.client_ids.items() if known.lower() == client_id)
-        return next((subject_of(name) for name in found), None)
+        return keeper_of({name: known.lower() for name, known in self.client_ids.items()}, client_id)

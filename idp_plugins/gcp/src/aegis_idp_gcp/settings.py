@@ -5,18 +5,12 @@ from collections.abc import Mapping
 from attrs import frozen
 
 from aegis_api.names import Subject
-from aegis_api.reading import ParseError
+from aegis_idp.kept import keeper_of, kept_for, subject_of
 from aegis_idp.settings import setting
-from aegis_idp.urls import check_base_url
+from aegis_idp.urls import check_bare_url, check_base_url
 
 _PROJECT = r"[a-z][a-z0-9-]{4,28}[a-z0-9]"
 _POOL = r"projects/[0-9]{1,20}/locations/global/workloadIdentityPools/[a-z0-9-]{4,32}"
-
-
-def _check_host_url(text: str) -> None:
-    check_base_url(text)
-    if text.endswith("/"):
-        raise ValueError("a URL without a slash at its end")
 
 
 def _check_service_accounts(accounts: Mapping[str, str]) -> None:
@@ -26,15 +20,6 @@ def _check_service_accounts(accounts: Mapping[str, str]) -> None:
             raise ValueError(f"the email address of a service account for {name}")
     if len(set(accounts.values())) < len(accounts):
         raise ValueError("a service account of its own for each ServiceAccount")
-
-
-def subject_of(name: str) -> Subject:
-    """The ServiceAccount written `namespace/name`. Raises ValueError."""
-    namespace, _, account = name.partition("/")
-    try:
-        return Subject(namespace, account)
-    except ParseError:
-        raise ValueError(f"NAMESPACE/NAME of a ServiceAccount in place of {name!r}") from None
 
 
 @frozen
@@ -69,14 +54,14 @@ class GcpSettings:
         check=check_base_url,
     )
     sts: str = setting(
-        "The address of the Security Token Service.", default="https://sts.googleapis.com", check=_check_host_url
+        "The address of the Security Token Service.", default="https://sts.googleapis.com", check=check_bare_url
     )
     iam_credentials: str = setting(
         "The address of the IAM Service Account Credentials API.",
         default="https://iamcredentials.googleapis.com",
-        check=_check_host_url,
+        check=check_bare_url,
     )
-    iam: str = setting("The address of the IAM API.", default="https://iam.googleapis.com", check=_check_host_url)
+    iam: str = setting("The address of the IAM API.", default="https://iam.googleapis.com", check=check_bare_url)
     expiration_seconds: int = setting(
         "How long the ServiceAccount token lives that Google Cloud is shown.", default=3600, low=600, high=86400
     )
@@ -106,9 +91,8 @@ class GcpSettings:
 
     def email_of(self, subject: Subject) -> str | None:
         """The service account that these settings name for a ServiceAccount."""
-        return self.service_accounts.get(f"{subject.namespace}/{subject.name}")
+        return kept_for(self.service_accounts, subject)
 
     def subject_by(self, email: str) -> Subject | None:
         """Whose service account it is by these settings."""
-        found = (name for name, known in self.service_accounts.items() if known == email)
-        return next((subject_of(name) for name in found), None)
+        return keeper_of(self.service_accounts, email)

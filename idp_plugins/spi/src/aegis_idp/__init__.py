@@ -15,6 +15,7 @@ flight, timeouts, threads and secrets, so a plugin is short, plain code.
 - `settings`: a provider's settings as one attrs class: its JSON schema and its parser
 - `errors`: how a plugin says what went wrong
 - `destinations`: the audiences of an identity's destinations, where they must be known beforehand
+- `kept`: ids of ServiceAccounts that a setting names, where somebody else keeps what they stand for
 - `mounts`: where a sidecar finds its projected tokens and Secrets
 - `discovery`: plugins by name
 - `conformance`: the tests that every plugin runs

@@ -27,6 +27,13 @@ def check_base_url(text: str) -> None:
         )
 
 
+def check_bare_url(text: str) -> None:
+    """The same for a URL that paths are put behind."""
+    check_base_url(text)
+    if text.endswith("/"):
+        raise ValueError("a URL without a slash at its end")
+
+
 def check_endpoint(text: str) -> None:
     """Raises ValueError unless `text` is a URL like that of a provider, or such a one with a query."""
     if not _ENDPOINT.fullmatch(text) or not _is_guarded(text):
