@@ -1,11 +1,14 @@
 """A small Kubernetes API client for tests: plain requests with visible answers, on the standard library alone.
 
-It hides nothing that a test may want to see: status codes, warnings and raw watch events come back as they are.
+It hides nothing that a test may want to see: status codes, warnings and raw watch events come back as they are. One
+answer alone is not taken, as no client of Kubernetes takes it: 429 with Retry-After, which an API server gives for a
+kind whose cache it has not filled yet.
 """
 
 import http.client
 import json
 import ssl
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +24,9 @@ STRATEGIC_MERGE_PATCH = "application/strategic-merge-patch+json"
 APPLY_PATCH = "application/apply-patch+yaml"
 # Some answers exist in one format only: the key set is `application/jwk-set+json`, and 406 for plain JSON.
 ACCEPT = f"{JSON}, */*;q=0.5"
+
+# How often, and for how long in all, "not yet" is taken for an answer: far longer than an API server needs.
+_TRIES = 30
 
 Object = dict[str, Any]
 
@@ -92,14 +98,10 @@ class KubeClient:
     ) -> Answer:
         """One request and its answer, whatever the status. `params` are those of the query."""
         headers = {"Accept": accept} | ({"Content-Type": content_type} if body is not None else {})
-        connection = self._send(method, path, body, headers, params)
-        try:
-            response = connection.getresponse()
+        with self._answered(method, path, body, headers, params) as response:
             text = response.read().decode()
             parsed = json.loads(text) if "json" in response.headers.get("Content-Type", "") else text
             return Answer(response.status, dict(response.headers), parsed)
-        finally:
-            connection.close()
 
     def get(self, path: str, **params: Any) -> Answer:
         """GET an object or a list."""
@@ -131,16 +133,27 @@ class KubeClient:
 
         Raises AssertionError when the server refuses the watch.
         """
-        connection = self._send(
-            "GET", path, None, {"Accept": ACCEPT}, {**params, "watch": True, "timeoutSeconds": seconds}
-        )
-        try:
-            response = connection.getresponse()
+        query = {**params, "watch": True, "timeoutSeconds": seconds}
+        with self._answered("GET", path, None, {"Accept": ACCEPT}, query) as response:
             if response.status != 200:
                 Answer(response.status, dict(response.headers), json.load(response)).ok()
             yield (json.loads(line) for line in response if line.strip())
-        finally:
-            connection.close()
+
+    @contextmanager
+    def _answered(
+        self, method: str, path: str, body: Any, headers: Mapping[str, str], params: Mapping[str, Any]
+    ) -> Iterator[http.client.HTTPResponse]:
+        for tries_left in reversed(range(_TRIES)):
+            connection = self._send(method, path, body, headers, params)
+            try:
+                response = connection.getresponse()
+                wait = response.headers.get("Retry-After") if response.status == 429 else None
+                if wait is None or not tries_left:
+                    yield response
+                    return
+            finally:
+                connection.close()
+            time.sleep(min(float(wait), 1))
 
     def _send(
         self, method: str, path: str, body: Any, headers: Mapping[str, str], params: Mapping[str, Any]
