@@ -1,12 +1,13 @@
 """Answers, and what they mean."""
 
+import json
 from urllib.parse import parse_qs
 
 import pytest
 
 from aegis_idp.blocking import run
 from aegis_idp.errors import Refused, Unavailable
-from aegis_idp.http import Response, post_form
+from aegis_idp.http import Response, ask_json, post_form
 from aegis_idp.values import Secret
 from support.fake_http import FakeHttp, answer
 
@@ -135,3 +136,19 @@ def test_a_clouds_api_has_its_own_form_of_refusal(error: object, code: str, said
     with pytest.raises(Refused, match=said) as refusal:
         answer({"error": error}, 400).good_answer("x")
     assert refusal.value.code == code
+
+
+def test_json_is_sent_and_wanted() -> None:
+    """A body and a token are sent where there are any."""
+    http = FakeHttp({"https://i.example/a": answer({})})
+    run(ask_json(http, "POST", "https://i.example/a", {"b": [1]}, bearer=Secret("t"), headers={"prefer": "x"}))
+    run(ask_json(http, "GET", "https://i.example/a"))
+    posted, got = http.sent
+    assert json.loads(posted.body) == {"b": [1]}
+    assert posted.headers == {
+        "accept": "application/json",
+        "content-type": "application/json",
+        "authorization": "Bearer t",
+        "prefer": "x",
+    }
+    assert (got.method, got.headers, got.body) == ("GET", {"accept": "application/json"}, b"")

@@ -1,12 +1,11 @@
 """Requests to Microsoft Graph."""
 
-import json
 from collections.abc import Mapping
 
 from attrs import field, frozen
 
 from aegis_idp.errors import Refused
-from aegis_idp.http import Http
+from aegis_idp.http import Http, ask_json
 from aegis_idp.values import Secret
 
 NOT_FOUND = "Request_ResourceNotFound"
@@ -48,17 +47,8 @@ class Graph:
     async def _call(
         self, method: str, path: str, body: Mapping[str, object] | None = None, headers: Mapping[str, str] = {}
     ) -> Mapping[str, object]:
-        response = await self.http.request(
-            method,
-            f"{self.url}/v1.0{path}",
-            headers={
-                "accept": "application/json",
-                "authorization": f"Bearer {self.token.reveal()}",
-                **({"content-type": "application/json"} if body is not None else {}),
-                **headers,
-            },
-            body=b"" if body is None else json.dumps(body).encode(),
-        )
+        url = f"{self.url}/v1.0{path}"
+        response = await ask_json(self.http, method, url, body, bearer=self.token, headers=headers)
         if response.status == 204:
             return {}
         what = f"Microsoft Graph, {method} {path.partition('?')[0]}"

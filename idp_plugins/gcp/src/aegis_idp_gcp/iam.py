@@ -1,12 +1,11 @@
 """Requests to the IAM API."""
 
-import json
 from collections.abc import Mapping
 
 from attrs import field, frozen
 
 from aegis_idp.errors import Refused
-from aegis_idp.http import Http
+from aegis_idp.http import Http, ask_json
 from aegis_idp.values import Secret
 from aegis_idp_gcp.refusals import NOT_FOUND, PERMISSION_DENIED
 
@@ -51,16 +50,8 @@ class Iam:
             raise
 
     async def _call(self, method: str, path: str, body: Mapping[str, object] | None = None) -> Mapping[str, object]:
-        response = await self.http.request(
-            method,
-            f"{self.url}/v1/projects/{self.project}{path}",
-            headers={
-                "accept": "application/json",
-                "authorization": f"Bearer {self.token.reveal()}",
-                **({"content-type": "application/json"} if body is not None else {}),
-            },
-            body=b"" if body is None else json.dumps(body).encode(),
-        )
+        url = f"{self.url}/v1/projects/{self.project}{path}"
+        response = await ask_json(self.http, method, url, body, bearer=self.token)
         try:
             return response.good_answer(f"the IAM API, {method} {path}", self.token)
         except Refused as error:

@@ -4,10 +4,8 @@ https://cloud.google.com/iam/docs/reference/sts/rest/v1/TopLevel/token (RFC 8693
 https://cloud.google.com/iam/docs/reference/credentials/rest/v1/projects.serviceAccounts/generateIdToken.
 """
 
-import json
-
 from aegis_idp.errors import Misconfigured, Refused, Unavailable
-from aegis_idp.http import Http, post_form
+from aegis_idp.http import Http, ask_json, post_form
 from aegis_idp.oauth import jwt_of
 from aegis_idp.values import PodContext, PodNeeds, ProjectedToken, Secret, TokenRequest
 from aegis_idp_gcp.refusals import Asked, exchange_refused, token_refused
@@ -47,12 +45,9 @@ async def id_token(settings: GcpSettings, request: TokenRequest, http: Http) -> 
     shown = request.service_account_token(settings.shown_audience)
     federated = await _federated(settings, shown, asked, http)
     what = f"the ID token of {email}"
-    response = await http.request(
-        "POST",
-        f"{settings.iam_credentials}/v1/projects/-/serviceAccounts/{email}:generateIdToken",
-        headers={"authorization": f"Bearer {federated.reveal()}", "content-type": "application/json"},
-        body=json.dumps({"audience": request.audience, "includeEmail": True}).encode(),
-    )
+    url = f"{settings.iam_credentials}/v1/projects/-/serviceAccounts/{email}:generateIdToken"
+    body = {"audience": request.audience, "includeEmail": True}
+    response = await ask_json(http, "POST", url, body, bearer=federated)
     try:
         return jwt_of(response.good_answer(what, shown, federated), "token", what)
     except Refused as error:

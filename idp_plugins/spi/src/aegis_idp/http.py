@@ -97,3 +97,22 @@ async def post_form(http: Http, url: str, form: Mapping[str, str], headers: Mapp
         headers={"accept": "application/json", "content-type": "application/x-www-form-urlencoded", **headers},
         body=urlencode(form).encode(),
     )
+
+
+async def ask_json(
+    http: Http,
+    method: str,
+    url: str,
+    body: Mapping[str, object] | None = None,
+    *,
+    bearer: Secret | None = None,
+    headers: Mapping[str, str] = {},
+) -> Response:
+    """Sends `body`, if there is one, as JSON (RFC 8259), with a bearer token (RFC 6750 section 2.1) if there is one."""
+    sent = {"accept": "application/json"}
+    if body is not None:
+        sent["content-type"] = "application/json"
+    if bearer is not None:
+        sent["authorization"] = f"Bearer {bearer.reveal()}"
+    content = json.dumps(body).encode() if body is not None else b""
+    return await http.request(method, url, headers={**sent, **headers}, body=content)

@@ -1,10 +1,8 @@
 """Accounts at the token service: one for each identity, with the mark of its owner."""
 
-import json
-
 from aegis_api.names import Subject
 from aegis_idp.errors import ForeignObject, Refused
-from aegis_idp.http import Http
+from aegis_idp.http import Http, ask_json
 from aegis_idp.values import Provisioned, ProvisionRequest
 from aegis_idp_template.settings import TemplateSettings
 
@@ -43,12 +41,7 @@ async def _call(
     """Asks with the host's own ServiceAccount token: the service knows the reconcile function by it."""
     name = account_name(request.subject)
     token = request.host_token(settings.address)
-    response = await http.request(
-        method,
-        f"{settings.address}/accounts/{name}",
-        headers={"authorization": f"Bearer {token.reveal()}", "content-type": "application/json"},
-        body=json.dumps(body).encode(),
-    )
+    response = await ask_json(http, method, f"{settings.address}/accounts/{name}", body, bearer=token)
     try:
         return dict(response.good_answer(f"the account {name} at {settings.address}", token))
     except Refused as error:

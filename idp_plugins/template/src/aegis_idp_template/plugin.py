@@ -1,12 +1,11 @@
 """The five questions, answered for the token service."""
 
-import json
 from collections.abc import Mapping
 
 from aegis_api.names import Subject
 from aegis_idp.claims import subject_claim
 from aegis_idp.errors import Refused
-from aegis_idp.http import Http
+from aegis_idp.http import Http, ask_json
 from aegis_idp.oauth import jwt_of
 from aegis_idp.openid import discover
 from aegis_idp.values import (
@@ -37,8 +36,8 @@ class TemplatePlugin:
     async def acquire(self, settings: TemplateSettings, request: TokenRequest, http: Http) -> Secret:
         shown = request.service_account_token(settings.address)
         url = f"{settings.address}/token"
-        body = json.dumps({"token": shown.reveal(), "audience": request.audience}).encode()
-        response = await http.request("POST", url, headers={"content-type": "application/json"}, body=body)
+        body = {"token": shown.reveal(), "audience": request.audience}
+        response = await ask_json(http, "POST", url, body)
         try:
             answer = response.good_answer(url, shown)
         except Refused as error:

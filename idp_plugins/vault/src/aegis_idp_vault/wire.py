@@ -1,13 +1,12 @@
 """One request to Vault's HTTP API, and its answer or the right error."""
 
-import json
 import re
 from collections.abc import Mapping
 
 from attrs import field, frozen
 
 from aegis_idp.errors import ProviderError, Refused, Unavailable
-from aegis_idp.http import Http, Response
+from aegis_idp.http import Http, Response, ask_json
 from aegis_idp.redaction import quoted
 from aegis_idp.values import Secret
 from aegis_idp_vault.refusals import explained
@@ -35,17 +34,12 @@ class Vault:
 
         Raises Unavailable where the same request may go through later, else Refused, with the status as its code.
         """
-        headers = {"accept": "application/json", "x-vault-request": "true"}
+        headers = {"x-vault-request": "true"}
         if self.settings.namespace:
             headers["x-vault-namespace"] = self.settings.namespace
         if self.token is not None:
             headers["x-vault-token"] = self.token.reveal()
-        content = b""
-        if body is not None:
-            headers["content-type"] = "application/json"
-            content = json.dumps(body).encode()
-        url = f"{self.settings.base}/v1/{path}"
-        response = await self.http.request(method, url, headers=headers, body=content)
+        response = await ask_json(self.http, method, f"{self.settings.base}/v1/{path}", body, headers=headers)
         return self.answer(response, f"Vault at {self.settings.base}, {what}")
 
     def answer(self, response: Response, what: str) -> Mapping[str, object]:

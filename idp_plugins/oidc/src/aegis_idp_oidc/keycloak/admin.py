@@ -7,14 +7,12 @@ from typing import Any, Literal
 from attrs import field, frozen
 
 from aegis_idp.errors import Misconfigured, Refused, Unavailable
-from aegis_idp.http import Http, Response
+from aegis_idp.http import Http, Response, ask_json
 from aegis_idp.redaction import quoted
 from aegis_idp.values import Secret
 
 Document = Mapping[str, Any]
 Kind = Literal["default", "optional"]
-
-_JSON = {"accept": "application/json", "content-type": "application/json"}
 
 
 @frozen
@@ -77,12 +75,7 @@ class Admin:
         self, method: str, path: str, body: Document | None = None, *, missing: bool = False, conflict: bool = False
     ) -> Response | None:
         """A good answer, or None for 404 with `missing` and for 409 with `conflict`."""
-        response = await self.http.request(
-            method,
-            self.url + path,
-            headers={**_JSON, "authorization": f"Bearer {self.token.reveal()}"},
-            body=b"" if body is None else json.dumps(body).encode(),
-        )
+        response = await ask_json(self.http, method, self.url + path, body, bearer=self.token)
         if 200 <= response.status < 300:
             return response
         if (missing and response.status == 404) or (conflict and response.status == 409):
