@@ -191,14 +191,21 @@ def _read_answer(connection: socket.socket) -> int:
         if not more:
             raise BenchError("the connection was closed before the answer")
         head += more
-    head, _, body = head.partition(b"\r\n\r\n")
-    length = re.search(rb"(?i)\r\ncontent-length: *([0-9]+)", head)
-    if not head.startswith(b"HTTP/1.1 200 ") or not length:
-        raise BenchError(f"got {head.splitlines()[0].decode('latin-1')}, wanted 200 with its length")
-    received, wanted, buffer = len(body), int(length[1]), bytearray(MIB)
+    _, _, body = head.partition(b"\r\n\r\n")
+    wanted = whole_length(head) - (len(head) - len(body))
+    received, buffer = len(body), bytearray(MIB)
     while received < wanted:
         count = connection.recv_into(buffer)
         if not count:
             break
         received += count
     return received
+
+
+def whole_length(answer: bytes) -> int:
+    """How long an answer will be, whose head has come. Raises BenchError unless it is a 200 that says its length."""
+    head, _, _ = answer.partition(b"\r\n\r\n")
+    length = re.search(rb"(?i)\r\ncontent-length: *([0-9]+)", head)
+    if not head.startswith(b"HTTP/1.1 200 ") or not length:
+        raise BenchError(f"got {head.splitlines()[0].decode('latin-1')}, wanted 200 with its length")
+    return len(head) + 4 + int(length[1])

@@ -13,11 +13,10 @@ from typing import Literal
 
 from attrs import frozen
 
-from bench.load import Done, Target
+from bench.load import Done, Target, whole_length
 from bench.processes import BenchError
 
 _PATIENCE = 30.0
-_GOOD = b"HTTP/1.1 200 "
 
 
 @frozen
@@ -96,15 +95,6 @@ class _Connection:
         if not came:
             raise BenchError("the connection was closed before the answer")
         return self._wanted > 0 and len(self._answer) >= self._wanted
-
-
-def whole_length(answer: bytes) -> int:
-    """How long an answer will be, whose head has come. Raises BenchError unless it is a 200 that says its length."""
-    head, _, _ = answer.partition(b"\r\n\r\n")
-    lengths = [line.partition(b":")[2] for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:")]
-    if not head.startswith(_GOOD) or len(lengths) != 1:
-        raise BenchError(f"got {head.splitlines()[0].decode('latin-1')}, wanted 200 with its length")
-    return len(head) + 4 + int(lengths[0])
 
 
 def percentile(ascending: list[float], percent: int) -> float:

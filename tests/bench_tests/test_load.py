@@ -1,6 +1,6 @@
 import pytest
 
-from bench.load import app_script, read_wrk, wrk_script
+from bench.load import app_script, read_wrk, whole_length, wrk_script
 from bench.processes import BenchError
 
 PRINTED = """\
@@ -76,3 +76,18 @@ def test_a_static_request_is_left_to_wrk() -> None:
     """Without a function `request` wrk sends prepared bytes and runs no Lua for a request."""
     assert "function request" not in wrk_script("tokens", each_its_own=False)
     assert "function request" in wrk_script("tokens", each_its_own=True)
+
+
+def test_an_answer_says_how_long_it_is() -> None:
+    """Its head and its body."""
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n"
+    assert whole_length(head + b"he") == len(head) + 5
+
+
+@pytest.mark.parametrize(
+    "answer", [b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 5\r\n\r\n", b"HTTP/1.1 200 OK\r\nX: y\r\n\r\n"]
+)
+def test_a_refusal_is_no_measurement(answer: bytes) -> None:
+    """A refusal is cheaper than an answer from the app."""
+    with pytest.raises(BenchError, match="wanted 200 with its length"):
+        whole_length(answer)

@@ -3,13 +3,12 @@
 import os
 import sys
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 
 import pytest
 from attrs import frozen
 
+from aegis_idp.conformance.loopback import Answer, LoopbackServer, Received
 from bench import long_origin, origins
 from bench.load import MIB, LongBody
 from bench.machine import share_out
@@ -55,27 +54,12 @@ def test_what_attaches_no_token_is_not_measured(tmp_path: Path) -> None:
     """The way out is measured only where a host of the mesh gets a token, and another one none."""
     cores = share_out(os.sched_getaffinity(0))
 
-    class Telling(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            said = f" {self.headers.get('Authorization', '')}".encode()
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(said)))
-            self.end_headers()
-            self.wfile.write(said)
+    def telling(asked: Received) -> Answer:
+        return Answer(200, f" {asked.headers.get('authorization', '')}".encode())
 
-        def log_message(self, format: str, *args: object) -> None:
-            """Nobody reads it."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Telling)
-    thread = Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        bench = Bench(tmp_path, cores, Origins(server.server_port, server.server_port))
+    with LoopbackServer(telling) as server:
+        bench = Bench(tmp_path, cores, Origins(server.port, server.port))
         bench.check(Contender(AegisOut(), Mesh(outbound=True)))
-    finally:
-        server.shutdown()
-        thread.join(10)
-        server.server_close()
 
 
 def test_what_does_not_check_is_not_measured(bench: Bench) -> None:

@@ -5,13 +5,12 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 
 import pytest
 import yaml
 
+from aegis_idp.conformance.loopback import Answer, LoopbackServer
 from aegis_proxy.shell.metrics import Metrics
 from support.documents import page
 from support.proxy_process import ProxyProcess
@@ -22,27 +21,11 @@ PAGE = page("docs/proxy.md")
 OURS = ("--resources", "--namespace", "--ingress-listen", "--ingress-upstream", "--egress-listen", "--admin-listen")
 
 
-class App(BaseHTTPRequestHandler):
-    """An app with one page, as `http.server` in a folder with an index."""
-
-    def do_GET(self) -> None:
-        self.send_response(200 if self.path == "/" else 404)
-        self.send_header("Content-Length", "0")
-        self.end_headers()
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Nobody reads it."""
-
-
 @pytest.fixture
 def app() -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), App)
-    thread = Thread(target=server.serve_forever)
-    thread.start()
-    yield f"127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join(10)
-    server.server_close()
+    """An app with one page, as `http.server` in a folder with an index."""
+    with LoopbackServer(lambda asked: Answer(200 if asked.path == "/" else 404)) as server:
+        yield f"127.0.0.1:{server.port}"
 
 
 def _flags() -> Iterator[str]:

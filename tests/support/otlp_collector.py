@@ -1,8 +1,6 @@
 """An OpenTelemetry collector on loopback, as far as a sender sees it: takes spans by OTLP over HTTP, and keeps them."""
 
 import gzip
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 from typing import Self
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
@@ -10,6 +8,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceResponse,
 )
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
+
+from aegis_idp.conformance.loopback import Answer, LoopbackServer, Received
 
 
 class OtlpCollector:
@@ -19,24 +19,12 @@ class OtlpCollector:
         self.spans: list[Span] = []
         self.resources: list[dict[str, str]] = []
         self.raw = b""
-        collector = self
+        self._server = LoopbackServer(self._answer)
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                collector.take(gzip.decompress(body) if self.headers["Content-Encoding"] == "gzip" else body)
-                answer = ExportTraceServiceResponse().SerializeToString()
-                self.send_response(200)
-                self.send_header("Content-Type", "application/x-protobuf")
-                self.send_header("Content-Length", str(len(answer)))
-                self.end_headers()
-                self.wfile.write(answer)
-
-            def log_message(self, format: str, *args: object) -> None:
-                """Nobody reads it."""
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._thread = Thread(target=self._server.serve_forever)
+    def _answer(self, asked: Received) -> Answer:
+        self.take(gzip.decompress(asked.body) if asked.headers.get("content-encoding") == "gzip" else asked.body)
+        said = ExportTraceServiceResponse().SerializeToString()
+        return Answer(200, said, {"content-type": "application/x-protobuf"})
 
     def take(self, body: bytes) -> None:
         self.raw += body
@@ -47,16 +35,14 @@ class OtlpCollector:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_port}/v1/traces"
+        return f"{self._server.url}/v1/traces"
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        self._server.__enter__()
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._thread.join(10)
-        self._server.server_close()
+    def __exit__(self, *ended: object) -> None:
+        self._server.__exit__(*ended)
 
 
 def attributes(span: Span) -> dict[str, str | int]:

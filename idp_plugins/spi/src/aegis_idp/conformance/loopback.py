@@ -60,7 +60,8 @@ class LoopbackServer:
             # The handshake is left to the connection's own thread: a client that does not shake hands stops no other.
             self._server.socket = tls.wrap_socket(self._server.socket, server_side=True, do_handshake_on_connect=False)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(_POLL_SECONDS,), daemon=True)
-        self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self._server.server_port}"
+        self.port = self._server.server_port
+        self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self.port}"
 
     def __enter__(self) -> "LoopbackServer":
         self._thread.start()
@@ -87,7 +88,8 @@ def _handler(answer: Callable[[Received], Answer]) -> type[BaseHTTPRequestHandle
             self.send_response(given.status)
             for name, value in given.headers.items():
                 self.send_header(name, value)
-            self.send_header("content-length", str(len(given.body)))
+            if given.status != 204:  # RFC 9110 section 8.6
+                self.send_header("content-length", str(len(given.body)))
             self.end_headers()
             with suppress(OSError):  # the client has seen enough
                 self.wfile.write(given.body)
