@@ -2,13 +2,15 @@
 
 import itertools
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from servers.build import programs
 from servers.control_plane import ControlPlane
-from servers.deployment import install
+from servers.deployment import install, no_right_missing
 from servers.keycloak import Keycloak, started_keycloak
+from servers.knative_sources import PingSources
 from servers.public_issuer import PublicIssuer
 from servers.reconcile_function import ReconcileFunction
 from servers.vault import VaultServer
@@ -51,6 +53,21 @@ def reconcile_function(deployed_mesh: ControlPlane) -> Iterator[ReconcileFunctio
         yield started
 
 
+@pytest.fixture(scope="module")
+def mesh(
+    deployed_mesh: ControlPlane, webhook_function: WebhookFunction, reconcile_function: ReconcileFunction
+) -> Iterator[ControlPlane]:
+    """All of it runs, and nothing of it asks the API server for more than its rights."""
+    with (
+        no_right_missing(deployed_mesh, "aegis-webhook", "aegis-reconcile", "aegis-events"),
+        webhook_function.registered(),
+        reconcile_function.source(),
+        PingSources(deployed_mesh) as pings,
+    ):
+        reconcile_function.tick_often(pings)
+        yield deployed_mesh
+
+
 @pytest.fixture(scope="session")
 def public_issuer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PublicIssuer]:
     """An issuer that Keycloak can reach, for one control plane."""
@@ -70,4 +87,11 @@ def vault_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[VaultServ
     """One real Vault for all tests of the run; each test makes auth methods of its own."""
     log = tmp_path_factory.mktemp("vault") / "vault.log"
     with VaultServer(programs("vault")["vault"], log) as started:
+        yield started
+
+
+@pytest.fixture
+def own_vault(tmp_path: Path) -> Iterator[VaultServer]:
+    """One with nothing in it, which the test may break."""
+    with VaultServer(programs("vault")["vault"], tmp_path / "vault.log") as started:
         yield started

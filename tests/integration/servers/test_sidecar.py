@@ -10,12 +10,9 @@ from pathlib import Path
 import pytest
 
 from servers.control_plane import ControlPlane
-from servers.deployment import RBAC, UserNamespace, no_right_missing
+from servers.deployment import RBAC, UserNamespace
 from servers.gate import Gate
-from servers.knative_sources import PingSources
-from servers.reconcile_function import ReconcileFunction
 from servers.sidecar import Sidecar
-from servers.webhook_function import WebhookFunction
 from support.admission import pod
 from support.kube_client import Answer, Object, path_of
 from support.recording_origin import RecordingOrigin
@@ -24,21 +21,6 @@ from support.waiting import eventually
 pytestmark = pytest.mark.servers
 
 INGRESS = {"ingress": "true", "ingress.port": "8080", "redirect": "none"}
-
-
-@pytest.fixture(scope="module")
-def mesh(
-    deployed_mesh: ControlPlane, webhook_function: WebhookFunction, reconcile_function: ReconcileFunction
-) -> Iterator[ControlPlane]:
-    """All of it runs, and nothing of it asks for more than its rights."""
-    with (
-        no_right_missing(deployed_mesh, "aegis-webhook", "aegis-reconcile", "aegis-events"),
-        webhook_function.registered(),
-        reconcile_function.source(),
-        PingSources(deployed_mesh) as pings,
-    ):
-        reconcile_function.tick_often(pings)
-        yield deployed_mesh
 
 
 class Shop(UserNamespace):

@@ -4,7 +4,6 @@ import os
 import signal
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from attrs import evolve
@@ -23,13 +22,6 @@ pytestmark = pytest.mark.servers
 
 ORDERS = Subject("shop", "orders")
 PATIENCE = 1.0
-
-
-@pytest.fixture
-def own_vault(tmp_path: Path) -> Iterator[VaultServer]:
-    """One that the test may break."""
-    with VaultServer(programs("vault")["vault"], tmp_path / "vault.log") as started:
-        yield started
 
 
 @pytest.fixture

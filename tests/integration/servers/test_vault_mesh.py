@@ -12,12 +12,9 @@ import pytest
 
 from aegis_api.names import Subject
 from servers.control_plane import ControlPlane
-from servers.deployment import SYSTEM, UserNamespace, no_right_missing
-from servers.knative_sources import PingSources
-from servers.reconcile_function import ReconcileFunction
+from servers.deployment import SYSTEM, UserNamespace
 from servers.sidecar import Sidecar
 from servers.vault import Mount, VaultServer, clear
-from servers.webhook_function import WebhookFunction
 from support.admission import pod
 from support.kube_client import Object
 from support.recording_origin import RecordingOrigin
@@ -27,21 +24,6 @@ pytestmark = pytest.mark.servers
 
 RECONCILE = Subject(SYSTEM, "aegis-reconcile")
 INGRESS = {"ingress": "true", "ingress.port": "8080", "redirect": "none"}
-
-
-@pytest.fixture(scope="module")
-def mesh(
-    deployed_mesh: ControlPlane, webhook_function: WebhookFunction, reconcile_function: ReconcileFunction
-) -> Iterator[ControlPlane]:
-    """All of it runs, and nothing of it asks the API server for more than its rights."""
-    with (
-        no_right_missing(deployed_mesh, "aegis-webhook", "aegis-reconcile", "aegis-events"),
-        webhook_function.registered(),
-        reconcile_function.source(),
-        PingSources(deployed_mesh) as pings,
-    ):
-        reconcile_function.tick_often(pings)
-        yield deployed_mesh
 
 
 @pytest.fixture

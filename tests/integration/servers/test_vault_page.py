@@ -25,13 +25,6 @@ UP_SECONDS = 100.0
 
 
 @pytest.fixture
-def own_vault(tmp_path: Path) -> Iterator[VaultServer]:
-    """With nothing in it, as the page finds it."""
-    with VaultServer(programs("vault")["vault"], tmp_path / "vault.log") as started:
-        yield started
-
-
-@pytest.fixture
 def machine(tmp_path: Path) -> Iterator[dict[str, str]]:
     """The mesh on this machine, as the page says; gives the variables that the page asks for."""
     state, output = tmp_path / "state", tmp_path / "output"
