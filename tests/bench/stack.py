@@ -22,8 +22,9 @@ from aegis_proxy.shell.metrics import Metrics
 from aegis_proxy.shell.records import Records
 from aegis_proxy.shell.server import Deadlines, Server
 from aegis_proxy.shell.upstream import UpstreamConnection, UpstreamPool
-from bench.mesh import Mesh
+from bench.mesh import HOST, Mesh
 from bench.peers import NAMESPACE, aegis_resources
+from bench.way_out import way_out
 from support.tokens import authorities
 
 _APP = ("127.0.0.1", 8080)
@@ -52,13 +53,18 @@ def snapshot_of(mesh: Mesh) -> Snapshot:
     return Snapshot(1, authorities(mesh.key), compile_rules(policies, missing=False))
 
 
+def way_in(mesh: Mesh, records: Records) -> IngressSide:
+    control: Any = SimpleNamespace(snapshot=snapshot_of(mesh), refetch_keys=lambda *_: None)
+    return IngressSide(control, records, time.time, _APP)
+
+
 def stack(mesh: Mesh) -> Callable[[bytes], bytes]:
     """A client connection with an idle connection to the app: takes a request head, gives the whole answer."""
-    control: Any = SimpleNamespace(snapshot=snapshot_of(mesh), refetch_keys=lambda *_: None)
     log: Any = SimpleNamespace(info=lambda *_, **__: None)
     records = Records(log, Metrics(), access=False)
     pool = UpstreamPool(None)
-    server = Server(IngressSide(control, records, time.time, _APP), pool, records, time.monotonic, Deadlines())
+    side = way_out(mesh, _APP) if mesh.outbound else way_in(mesh, records)
+    server = Server(side, pool, records, time.monotonic, Deadlines())
     app, client = Wire(), Wire()
     upstream, connection = UpstreamConnection(pool, _APP, Deferred()), server.connection(b"127.0.0.1")
     for protocol, wire in ((upstream, app), (connection, client)):
@@ -75,11 +81,13 @@ def stack(mesh: Mesh) -> Callable[[bytes], bytes]:
 
 
 def heads(mesh: Mesh, tokens: Sequence[str], path: str = "") -> list[bytes]:
-    """Requests as wrk sends them; `path` may hold `{}` for their number."""
+    """Requests as wrk sends them, those of an app without a token; `path` may hold `{}` for their number."""
     path = path or mesh.path
+    host = HOST if mesh.outbound else "127.0.0.1:3127"
+    fields = [f"Host: {host}\r\n{'' if mesh.outbound else f'Authorization: Bearer {token}'}" for token in tokens]
     return [
-        f"GET {path.format(number)} HTTP/1.1\r\nHost: 127.0.0.1:3127\r\nAuthorization: Bearer {token}\r\n\r\n".encode()
-        for number, token in enumerate(tokens)
+        f"GET {path.format(number)} HTTP/1.1\r\n{section.rstrip()}\r\n\r\n".encode()
+        for number, section in enumerate(fields)
     ]
 
 
@@ -109,6 +117,8 @@ def main() -> None:
     cases: dict[str, tuple[Mesh, Callable[[], list[bytes]]]] = {
         "the same head again": (mesh, lambda: heads(mesh, one)),
         "one token, another path each time": (mesh, lambda: heads(mesh, one, f"{mesh.path}/{{}}")),
+        "the way out, the same head again": (out := Mesh(outbound=True), lambda: heads(out, [""] * 600)),
+        "the way out, another path each time": (out, lambda: heads(out, [""] * 600, f"{out.path}/{{}}")),
         "10,000 rules": (large := Mesh(rules=10_000), lambda: heads(large, [large.token()] * 600)),
         "a fresh token each time, RS256": (mesh, lambda: heads(mesh, fresh(mesh, 100))),
         "a fresh token each time, ES256": (

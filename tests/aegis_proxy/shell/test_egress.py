@@ -132,6 +132,41 @@ def test_e08_a_token_that_cannot_be_had_is_a_503() -> None:
     assert (caught.value.refusal.status, caught.value.detail) == (503, "the provider is down")
 
 
+def test_e01_what_changes_counts_at_once_for_a_request_that_comes_again() -> None:
+    """To the letter the same, so that it is the same object: rule, identity, token and snapshot are those of now."""
+    tokens = Tokens(aegis=b"old.t.t", other=b"other.t.t")
+    control: Any = SimpleNamespace(snapshot=SHARED, tokens=tokens)
+    names: Any = Names(orders_shop_svc="10.0.0.1")
+    judge, request = EgressSide(control, names, "shop", OWN, lambda _: None), asked(b"orders")
+
+    def bearer() -> str:
+        head = result(judge.route(request, APP)).head
+        return head.partition(b"Bearer ")[2].partition(b"\r\n")[0].decode()
+
+    assert [bearer(), bearer()] == ["old.t.t"] * 2
+    tokens.at_hand["aegis"] = b"new.t.t"
+    assert bearer() == "new.t.t"
+    control.snapshot = evolve(SHARED, audience="other")
+    assert bearer() == "other.t.t"
+    control.snapshot = evolve(SHARED, identity=evolve(ME, hosts=()))
+    assert bearer() == ""
+    control.snapshot = SHARED
+    assert bearer() == "new.t.t"
+    del tokens.at_hand["aegis"]  # it has expired
+    waiting = judge.route(request, APP)
+    assert tokens.asked == ["aegis"]
+    tokens.fetching.callback(b"fresh.t.t")
+    assert b"Bearer fresh.t.t\r\n" in result(waiting).head
+    tokens.at_hand["aegis"] = b"fresh.t.t"
+    names.known["orders.shop.svc"] = ("169.254.169.254",)
+    with pytest.raises(Refused, match="metadata"):
+        judge.route(request, APP)
+    for snapshot, code in ((evolve(SHARED, no_token="gone"), "no_egress_token"), (NOTHING_KNOWN, "closed")):
+        control.snapshot = snapshot
+        with pytest.raises(Refused, match=code):
+            judge.route(request, APP)
+
+
 def test_what_nobody_foresaw_is_no_refusal() -> None:
     """It is a defect, and told as one."""
     tokens = Tokens()

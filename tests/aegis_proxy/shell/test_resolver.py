@@ -40,6 +40,22 @@ def test_without_a_file_nothing_is_fixed_but_literals(tmp_path: Path) -> None:
     assert Resolver(reactor, Clock().seconds, ConnectTo(file)).fixed("127.0.0.2", 80) == ("127.0.0.3", 81)
 
 
+def test_a_fixed_address_is_known_for_a_tenth_of_a_second(tmp_path: Path) -> None:
+    """What the file did not say yet is looked for each time; no more are known than 1,024."""
+    file, clock = tmp_path / "hosts", Clock()
+    resolver = Resolver(reactor, clock.seconds, ConnectTo(file))
+    assert resolver.fixed("a.svc", 80) is None
+    file.write_text("a.svc:80 127.0.0.1:8080\n")
+    assert resolver.fixed("a.svc", 80) == ("127.0.0.1", 8080)
+    file.write_text("a.svc:80 127.0.0.1:808\n")
+    assert resolver.fixed("a.svc", 80) == ("127.0.0.1", 8080)
+    clock.advance(0.1)
+    assert resolver.fixed("a.svc", 80) == ("127.0.0.1", 808)
+    for port in range(1, 3000):
+        assert resolver.fixed("127.0.0.1", port) == ("127.0.0.1", port)
+    assert len(resolver._fixed) <= 1024
+
+
 def test_names_are_looked_up_once_and_remembered_for_a_while() -> None:
     """All who ask meanwhile share the answer."""
     clock = Clock()

@@ -7,6 +7,7 @@ or on loopback, and only when host, dialled address and rule agree. Everything e
 import ipaddress
 import re
 from collections.abc import Container, Iterator
+from functools import lru_cache
 from typing import NamedTuple
 
 from aegis_api.hosts import normal_host, service_host
@@ -46,6 +47,35 @@ def destination(request: Request, snapshot: Snapshot, namespace: str, keep_own: 
             return Destination(host, port, "")
         raise Refused(OWN_CREDENTIALS, f"the app sent its own Authorization to {host}, which gets the mesh's token")
     return Destination(host, port, audience)
+
+
+# Of how many hosts the destination is known, and of how many requests, of at most 4 KiB, the head.
+_REMEMBERED = 512
+_LONGEST = 4096
+
+
+class Destinations:
+    """`destination`, remembered for each host while one snapshot is in force."""
+
+    def __init__(self, namespace: str, keep_own: bool) -> None:
+        self._namespace = namespace
+        self._keep_own = keep_own
+        self._snapshot: Snapshot | None = None
+        self._known: dict[bytes, Destination] = {}
+
+    def find(self, request: Request, snapshot: Snapshot) -> Destination:
+        """Raises Refused."""
+        if request.credentials is not None:  # which decide, too
+            return destination(request, snapshot, self._namespace, self._keep_own)
+        if snapshot is not self._snapshot:
+            self._snapshot, self._known = snapshot, {}
+        known = self._known.get(request.host)
+        if known is None:
+            known = destination(request, snapshot, self._namespace, self._keep_own)
+            if len(self._known) >= _REMEMBERED:
+                del self._known[next(iter(self._known))]
+            self._known[request.host] = known
+        return known
 
 
 def to_connect(request: Request, ports: frozenset[int], namespace: str) -> Destination:
@@ -105,15 +135,33 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
-def head_for_upstream(request: Request, token: bytes) -> bytes:
-    """The head that the destination receives. `token` is empty where none is attached."""
-    lines = [b"%b %b HTTP/1.1\r\nHost: %b" % (request.method, request.target, request.host), *request.fields]
-    if token:
-        lines.append(b"Authorization: Bearer " + token)
-    elif request.credentials is not None:
-        lines.append(b"Authorization: " + request.credentials)
-    lines.append(framing_of(request))
-    return b"\r\n".join(lines)
+class Heads:
+    """The heads that destinations receive. What of one does not change is remembered for a request that comes again,
+    which a `RequestReader` gives as the same object; the token is never among it.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[int, tuple[Request, bytes, bytes]] = {}
+
+    def head_for_upstream(self, request: Request, token: bytes) -> bytes:
+        """`token` is empty where none is attached."""
+        known = self._known.get(id(request))
+        if known is None or known[0] is not request:
+            known = self._learn(request)
+        if token:
+            return b"%bAuthorization: Bearer %b\r\n%b" % (known[1], token, known[2])
+        if request.credentials is not None:
+            return b"%bAuthorization: %b\r\n%b" % (known[1], request.credentials, known[2])
+        return known[1] + known[2]
+
+    def _learn(self, request: Request) -> tuple[Request, bytes, bytes]:
+        start = b"%b %b HTTP/1.1\r\nHost: %b" % (request.method, request.target, request.host)
+        made = request, b"\r\n".join([start, *request.fields, b""]), framing_of(request)
+        if len(made[1]) <= _LONGEST:
+            if len(self._known) >= _REMEMBERED:
+                del self._known[next(iter(self._known))]
+            self._known[id(request)] = made  # which keeps the request, so that no other one gets its id
+        return made
 
 
 # Where clouds answer with credentials of the machine: link-local, and the addresses that lie outside of it.
@@ -130,15 +178,25 @@ def forbidden(address: tuple[str, int], own: Container[tuple[str, int]]) -> str:
 
     `own` are the proxy's listeners: their addresses, and 127.0.0.1 for all of loopback.
     """
-    ip = ipaddress.ip_address(address[0].partition("%")[0])
-    ip = (ip.ipv4_mapped or ip) if isinstance(ip, ipaddress.IPv6Address) else ip
-    if ip.is_unspecified or ip.is_multicast:
-        return f"{ip} is no address of a host"
-    if any(ip in network for network in _METADATA):
-        return f"{ip} is a link-local or metadata address"
-    if (str(ip), address[1]) in own or (ip.is_loopback and ("127.0.0.1", address[1]) in own):
+    ip, loopback, why = _looked_at(address[0])
+    if why:
+        return why
+    if (ip, address[1]) in own or (loopback and ("127.0.0.1", address[1]) in own):
         return "it is the proxy itself"
     return ""
+
+
+@lru_cache(maxsize=1024)
+def _looked_at(address: str) -> tuple[str, bool, str]:
+    """(the address in its one spelling, whether it is loopback, why nobody connects there)."""
+    ip = ipaddress.ip_address(address.partition("%")[0])
+    ip = (ip.ipv4_mapped or ip) if isinstance(ip, ipaddress.IPv6Address) else ip
+    why = ""
+    if ip.is_unspecified or ip.is_multicast:
+        why = f"{ip} is no address of a host"
+    elif any(ip in network for network in _METADATA):
+        why = f"{ip} is a link-local or metadata address"
+    return str(ip), ip.is_loopback, why
 
 
 _CONNECT_TO = re.compile(r"(\S+):([0-9]{1,5})[ \t]+\[?([0-9A-Fa-f:.]+)\]?:([0-9]{1,5})")

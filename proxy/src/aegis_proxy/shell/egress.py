@@ -5,7 +5,7 @@ from collections.abc import Callable, Container
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from aegis_proxy.core.egress import Destination, destination, forbidden, head_for_upstream, to_connect
+from aegis_proxy.core.egress import Destination, Destinations, Heads, forbidden, to_connect
 from aegis_proxy.core.fields import egress_role
 from aegis_proxy.core.refusals import CLOSED, CONNECT_REFUSED, FORBIDDEN_DESTINATION, NO_EGRESS_TOKEN, Refused
 from aegis_proxy.core.request import Request
@@ -17,6 +17,9 @@ from aegis_proxy.shell.token_source import TokenUnavailable
 from aegis_proxy.shell.upstream import Address
 
 OriginalDestination = Callable[[Connected], Address | None]
+
+# Labels of routes (see exchange.Route).
+_TOKEN, _PLAIN, _CONNECT = (("token", "", "", "", ""), ("plain", "", "", "", ""), ("connect", "", "", "", ""))
 
 
 class EgressSide:
@@ -46,7 +49,8 @@ class EgressSide:
         self._own = own
         self._original = original
         self._connect_ports = connect_ports
-        self._keep_own = keep_own
+        self._destinations = Destinations(namespace, keep_own)
+        self._heads = Heads()
 
     def route(self, request: Request, connection: Connected) -> "Route | Deferred[Route]":
         if request.method == b"CONNECT":
@@ -71,7 +75,7 @@ class EgressSide:
         snapshot = self._control.snapshot
         if snapshot.closed:
             raise Refused(CLOSED, snapshot.closed)
-        return destination(request, snapshot, self._namespace, self._keep_own)
+        return self._destinations.find(request, snapshot)
 
     def expired(self, exchange: Judged) -> bool:
         """Whether the token was good is for the destination to say, again and again."""
@@ -104,7 +108,7 @@ class EgressSide:
     def _tunnel(self, address: Address) -> Route:
         if why := forbidden(address, self._own):
             raise Refused(FORBIDDEN_DESTINATION, why)
-        return Route(address, b"", ("connect", "", "", "", ""))
+        return Route(address, b"", _CONNECT)
 
     async def _resolved(self, request: Request, found: "Deferred[tuple[str, ...]]") -> Route:
         addresses = await found
@@ -143,8 +147,7 @@ class EgressSide:
     def _route(self, request: Request, token: bytes, address: Address) -> Route:
         if why := forbidden(address, self._own):
             raise Refused(FORBIDDEN_DESTINATION, why)
-        label = ("token" if token else "plain", "", "", "", "")
-        return Route(address, head_for_upstream(request, token), label)
+        return Route(address, self._heads.head_for_upstream(request, token), _TOKEN if token else _PLAIN)
 
 
 def _refused(failure: Failure) -> Failure:

@@ -4,6 +4,7 @@ import ipaddress
 import socket
 from collections import OrderedDict
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from aegis_proxy.core.refusals import UPSTREAM_UNREACHABLE, Refused
 from aegis_proxy.shell.upstream import Address
 
 _LIFETIME = 5.0
+_FIXED_LIFETIME = 0.1
 _REMEMBERED = 1024
 
 
@@ -28,6 +30,7 @@ class ConnectTo:
         self._known: dict[tuple[str, int], Address] = {}
 
     def get(self, host: str, port: int) -> Address | None:
+        """By the file as it is now."""
         if self._path is None:
             return None
         try:
@@ -41,23 +44,30 @@ class ConnectTo:
 
 
 class Resolver:
-    """Remembers answers for 5 s, and at most 1,024 of them. `clock` is monotonic seconds."""
+    """Remembers answers for 5 s, the operator's for 0.1 s, and at most 1,024 of each. `clock` is monotonic seconds."""
 
     def __init__(self, reactor: Any, clock: Callable[[], float], connect_to: ConnectTo) -> None:
         self._reactor = reactor
         self._clock = clock
         self._connect_to = connect_to
+        self._fixed: dict[tuple[str, int], Address] = {}
+        self._fixed_until = 0.0
         self._known: OrderedDict[str, tuple[float, tuple[str, ...]]] = OrderedDict()
         self._asked: dict[str, list[Deferred[tuple[str, ...]]]] = {}
 
     def fixed(self, host: str, port: int) -> Address | None:
         """The address that the operator's file gives, or the literal that `host` already is."""
-        if (address := self._connect_to.get(host, port)) is not None:
-            return address
-        try:
-            return str(ipaddress.ip_address(host)), port
-        except ValueError:
-            return None
+        if self._clock() >= self._fixed_until or len(self._fixed) >= _REMEMBERED:
+            self._fixed.clear()
+            self._fixed_until = self._clock() + _FIXED_LIFETIME
+        address = self._fixed.get((host, port))
+        if address is None:
+            address = self._connect_to.get(host, port)
+            if address is None and (literal := _literal(host)):
+                address = literal, port
+            if address is not None:
+                self._fixed[host, port] = address
+        return address
 
     def addresses(self, host: str) -> "tuple[str, ...] | Deferred[tuple[str, ...]]":
         """The addresses of a name, at least one. Fails with Refused."""
@@ -87,6 +97,15 @@ class Resolver:
                 waiting.errback(Refused(UPSTREAM_UNREACHABLE, f"the name {host} has no address"))
             else:
                 waiting.callback(result)
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _literal(host: str) -> str:
+    """The address that `host` already is, in its one spelling; empty for a name."""
+    try:
+        return str(ipaddress.ip_address(host))
+    except ValueError:
+        return ""
 
 
 def _look_up(host: str) -> tuple[str, ...]:
