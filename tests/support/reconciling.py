@@ -1,6 +1,7 @@
 """A mesh in memory for tests of the reconcile function: a cluster, a provider and the function between them."""
 
 from collections.abc import Iterable
+from datetime import datetime, timedelta
 
 from aegis_reconcile.asking import Asker
 from aegis_reconcile.events import Everything, OneObject
@@ -23,7 +24,7 @@ RULE = {"identities": ["a"], "methods": ["GET"], "paths": ["/"]}
 
 
 class Mesh:
-    """`time` is what the function takes for the time; `told` steps on with each event."""
+    """`time` is what the function takes for the time (RFC 3339)."""
 
     def __init__(self, *namespaces: str, makes_objects: bool = False) -> None:
         self.cluster = MemoryCluster(*(namespaces or ("shop",)))
@@ -69,6 +70,11 @@ class Mesh:
 
     def tick(self) -> Later | None:
         return self.reconciler.reconcile(Everything())
+
+    def wait(self, seconds: float) -> None:
+        """Lets time pass."""
+        later = datetime.fromisoformat(self.time) + timedelta(seconds=seconds)
+        self.time = later.strftime("%Y-%m-%dT%H:%M:%SZ")
 
     def settle(self, limit: int = 200) -> int:
         """Delivers all events, those of the function's own writes included, until there are none; how many there were.

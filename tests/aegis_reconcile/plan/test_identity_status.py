@@ -10,7 +10,7 @@ from aegis_api.provider import IdentityProvider, ProviderSpec
 from aegis_api.reading import Node
 from aegis_reconcile.plan.actions import WriteStatus
 from aegis_reconcile.plan.answers import Problem, Usable
-from aegis_reconcile.plan.identity_status import Kept, plan_identity_status, plan_unreadable_identity
+from aegis_reconcile.plan.identity_status import Kept, kept_of, plan_identity_status, plan_unreadable_identity
 from support.provider_in_memory import ProviderInMemory
 
 DOCUMENT = {
@@ -27,7 +27,7 @@ def usable(makes: bool) -> Usable:
 
 def status(provider: Usable | None, held: bool, problem: Problem | None) -> dict[str, Any]:
     identity = read_identity(Node(DOCUMENT))
-    kept = Kept("p1", {"role": "r"}) if held else None
+    kept = Kept("p1", 2, "t0", {"role": "r"}) if held else None
     actions = plan_identity_status(DOCUMENT, identity, provider, kept, problem, "t", refresh=True)
     assert isinstance(actions[0], WriteStatus)
     return dict(actions[0].status)
@@ -57,18 +57,29 @@ def test_conditions_of_an_identity(
     assert said["subject"] == "system:serviceaccount:shop:cart"
     assert said["observedGeneration"] == 4
     assert ("metadata" in said) is held
-    assert said.get("providerUid") == ("p1" if held else None)
+    told = ("p1", 2, "t0") if held else (None, None, None)
+    assert (said.get("providerUid"), said.get("providerGeneration"), said.get("lastCheckTime")) == told
     assert ("provider" in said) is (provider is not None)
 
 
 @pytest.mark.parametrize(("metadata", "provisioned"), [(None, "False"), ({"role": "r"}, "Unknown")])
 def test_unreadable_identity_forgets_nothing(metadata: object, provisioned: str) -> None:
     """What the plugin wants back survives a spec that nobody can read."""
-    kept = {"metadata": metadata, "providerUid": "p1"} if metadata else {}
+    kept = (
+        {"metadata": metadata, "providerUid": "p1", "providerGeneration": 2, "lastCheckTime": "t0"} if metadata else {}
+    )
     document = {**DOCUMENT, **({"status": kept} if metadata else {})}
     write = plan_unreadable_identity(document, "spec.provider: got 1", "t", refresh=False)[0]
     assert isinstance(write, WriteStatus)
-    assert write.status.get("metadata") == metadata
-    assert ("providerUid" in write.status) is bool(metadata)
+    assert {name: write.status[name] for name in kept} == kept
     assert [item["status"] for item in write.status["conditions"]] == ["False", "Unknown", provisioned]
     assert write.status["conditions"][0]["message"] == "spec.provider: got 1"
+
+
+def test_what_a_status_keeps_is_read_as_it_was_written() -> None:
+    """And what is not of that form, which nobody wrote who should, is not there."""
+    kept = Kept("p1", 2, "t0", {"role": "r"})
+    assert kept_of({"status": kept.to_json()}) == kept
+    odd = {"providerUid": 1, "providerGeneration": "2", "lastCheckTime": None, "metadata": {"role": "r", "odd": 1}}
+    assert kept_of({"status": odd}) == Kept("", 0, "", {"role": "r"})
+    assert kept_of({}).to_json() == {}

@@ -2,12 +2,13 @@
 
 An event is only a hint. Its line of files, left to right:
 
-    function -> events -> reconciler -> observe -> plan.* -> act
-    HTTP     -> Work   -> per object -> re-GET  -> pure   -> writes, status last
+    function -> events -> reconciler -> looks      -> observe -> plan.* -> act
+    HTTP     -> Work   -> which      -> per object -> re-GET  -> pure   -> writes, status last
 
 - `function`: the HTTP function: a CloudEvent becomes 204, 400 or 503
 - `events`: which object (or all) an event is about
-- `reconciler`: walks one object, or all, from observation to status
+- `reconciler`: what an event gives to look at; `tick` is a look at everything, and `schedule` says how close a one
+- `looks`: walks one object from observation to status
 - `lanes`, `turns`: much at once, and one at a time per object; `outcome` is what is left of it to do
 - `observe`: reads what a plan needs; `cluster` is the API server as seen from here, `kube` the real one,
   `survey` as one tick sees it

@@ -28,7 +28,7 @@ from aegis_reconcile.objects import (
 )
 from aegis_reconcile.plan.actions import Action, Apply, Create, MergeMetadata
 from aegis_reconcile.plan.answers import Problem, Removed, Usable
-from aegis_reconcile.plan.identity_status import WAITING, Kept, plan_identity_status, plan_unreadable_identity
+from aegis_reconcile.plan.identity_status import WAITING, Kept, kept_of, plan_identity_status, plan_unreadable_identity
 from aegis_reconcile.plan.names import MANAGED
 from aegis_reconcile.plan.status import is_deleting, settled
 
@@ -150,10 +150,15 @@ def _make(observed: Observed, provider: Usable, now: str) -> Step | None:
     document, marks, name = observed.document, held_by(observed.document), provider.reference
     if name not in marks and "" not in marks:
         return Do(_mark(document, (*marks, name)))
-    known = settled(document) and text(document, "status", "providerUid") == provider.provider.metadata.uid
-    if observed.made is None and (observed.thorough or not known):
+    if observed.made is None and (observed.thorough or not _is_known(document, provider)):
         return Provision(provider, _request(observed, provider))
     return _finish(observed, now, observed.made) if isinstance(observed.made, Problem) else None
+
+
+def _is_known(document: Object, provider: Usable) -> bool:
+    """Whether the identity was made by the provider's settings as they are now."""
+    kept, meta = kept_of(document), provider.provider.metadata
+    return settled(document) and (kept.provider_uid, kept.provider_generation) == (meta.uid, meta.generation)
 
 
 def _leave(observed: Observed, marks: tuple[str, ...], now: str) -> Step | None:
@@ -191,28 +196,24 @@ def _waiting(document: Object, holder: str, cause: Problem) -> Problem:
 def _finish(observed: Observed, now: str, problem: Problem | None) -> Finish:
     document = observed.document
     usable = observed.provider if isinstance(observed.provider, Usable) else None
-    kept = Kept(text(document, "status", "providerUid"), _metadata(document)) if held_by(document) else None
+    kept = kept_of(document) if held_by(document) else None
     if kept and usable and isinstance(observed.made, Provisioned):
-        kept = Kept(usable.provider.metadata.uid, observed.made.metadata)
+        meta = usable.provider.metadata
+        kept = Kept(meta.uid, meta.generation, now, observed.made.metadata)
     actions = plan_identity_status(document, observed.identity, usable, kept, problem, now, observed.thorough)
     return Finish(actions, problem if problem is not None and problem.again else None)
 
 
-def _metadata(document: Object) -> Mapping[str, str]:
-    """What the plugin gave back at the last run."""
-    return {key: value for key, value in mapping(document, "status", "metadata").items() if isinstance(value, str)}
-
-
 def _request(observed: Observed, usable: Usable) -> ProvisionRequest:
     spec, document = usable.provider.spec, observed.document
-    theirs = text(document, "status", "providerUid") in ("", usable.provider.metadata.uid)
+    kept = kept_of(document)
     return ProvisionRequest(
         subject=observed.identity.subject,
         owner=Owner(observed.cluster, observed.identity.metadata.uid),
         audience=spec.audience,
         audience_per_destination=spec.audience_per_destination,
         hosts=observed.identity.hosts,
-        metadata=_metadata(document) if theirs else {},
+        metadata=kept.metadata if kept.provider_uid in ("", usable.provider.metadata.uid) else {},
     )
 
 
