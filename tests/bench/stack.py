@@ -21,6 +21,7 @@ from aegis_proxy.shell.ingress import IngressSide
 from aegis_proxy.shell.metrics import Metrics
 from aegis_proxy.shell.records import Records
 from aegis_proxy.shell.server import Deadlines, Server
+from aegis_proxy.shell.server_connection import ServerConnection
 from aegis_proxy.shell.upstream import UpstreamConnection, UpstreamPool
 from bench.mesh import HOST, Mesh
 from bench.peers import NAMESPACE, aegis_resources
@@ -66,7 +67,7 @@ def stack(mesh: Mesh) -> Callable[[bytes], bytes]:
     side = way_out(mesh, _APP) if mesh.outbound else way_in(mesh, records)
     server = Server(side, pool, records, time.monotonic, Deadlines())
     app, client = Wire(), Wire()
-    upstream, connection = UpstreamConnection(pool, _APP, Deferred()), server.connection(b"127.0.0.1")
+    upstream, connection = UpstreamConnection(pool, _APP, Deferred()), ServerConnection(server, b"127.0.0.1")
     for protocol, wire in ((upstream, app), (connection, client)):
         ends: Any = protocol
         ends.makeConnection(wire)

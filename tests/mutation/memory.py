@@ -115,7 +115,7 @@ class MemoryProxy:
         self._side.passed = []
         pool = PoolInMemory(self.clock)
         server = Server(self._side, pool, self._records, self.clock.seconds, Deadlines())
-        return Talk(self, server.connection(PEER), pool, self._side.passed)
+        return Talk(self, ServerConnection(server, PEER), pool, self._side.passed)
 
     def ask(self, data: bytes, pieces: Sequence[int] = (), answer: Answer = plain_answer) -> Outcome:
         """What comes of `data`, sent in pieces of these sizes and the rest in one.

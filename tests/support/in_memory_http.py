@@ -14,6 +14,7 @@ from aegis_proxy.core.refusals import Refused
 from aegis_proxy.core.request import Request
 from aegis_proxy.settings import UpstreamProtocol
 from aegis_proxy.shell.exchange import Route
+from aegis_proxy.shell.listener import Listener
 from aegis_proxy.shell.metrics import Metrics
 from aegis_proxy.shell.records import Records
 from aegis_proxy.shell.server import Connected, Deadlines, Server
@@ -182,7 +183,7 @@ class HttpInMemory:
         self.server = Server(self.side, self.pool, self.server.records, self.clock.seconds, Deadlines(), protocol)
 
     def connect(self) -> tuple[ServerConnection, MemoryTransport]:
-        connection = self.server.buildProtocol(None)
+        connection = Listener(self.server).buildProtocol(None)
         assert connection is not None
         transport = MemoryTransport(connection, self.clock)
         connection.makeConnection(transport)  # type: ignore[no-untyped-call]  # Twisted types only its interfaces

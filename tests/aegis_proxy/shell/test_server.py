@@ -51,17 +51,6 @@ def test_d03_the_idlest_makes_room(http: HttpInMemory) -> None:
     assert gone[2] == ["closed", "closed", "closed", ""]
 
 
-def test_d03_who_cannot_be_placed_is_turned_away(http: HttpInMemory) -> None:
-    """Where all have requests under way, one more is closed at once."""
-    http.server.crowd = Crowd(2)
-    for _ in range(2):
-        client, _ = http.connect()
-        client.dataReceived(GET)
-    http.server.crowd.sockets = 2
-    assert http.server.buildProtocol(None) is None
-    assert http.server.crowd.turned_away == 1
-
-
 def test_d03_one_that_is_evicted_and_does_not_go_is_cut_off(http: HttpInMemory) -> None:
     """It reads nothing of what it was sent."""
     transport = served(http)

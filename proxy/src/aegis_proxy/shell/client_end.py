@@ -1,12 +1,8 @@
 """The wire to a client: pausing it, and ending it so that what was written last arrives."""
 
-from typing import TYPE_CHECKING
-
 from aegis_proxy.core.pace import Pace
+from aegis_proxy.shell.server import Server
 from aegis_proxy.shell.transport import TcpProtocol
-
-if TYPE_CHECKING:
-    from aegis_proxy.shell.server import Server
 
 _DRAIN = 64 * 1024
 
@@ -14,7 +10,7 @@ _DRAIN = 64 * 1024
 class ClientEnd(TcpProtocol):
     """`deadline` is when patience with the client ends, on the monotonic clock."""
 
-    def __init__(self, server: "Server", deadline: float) -> None:
+    def __init__(self, server: Server, deadline: float) -> None:
         self._server = server
         self.deadline = deadline
         self._pace: Pace | None = None  # of a body that is on its way

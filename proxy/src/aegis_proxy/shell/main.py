@@ -24,6 +24,7 @@ from aegis_proxy.shell.descriptors import affordable, open_files, raise_limit
 from aegis_proxy.shell.dumps import forbid_dumps
 from aegis_proxy.shell.egress import EgressSide
 from aegis_proxy.shell.ingress import IngressSide
+from aegis_proxy.shell.listener import Listener
 from aegis_proxy.shell.logs import Log, twisted_observer
 from aegis_proxy.shell.metrics import Family, Metrics
 from aegis_proxy.shell.own_listeners import OwnListeners
@@ -126,7 +127,7 @@ class Proxy:
         self._reviews.append(review)
         self._control.on_swap(lambda _: review.all())
         if isinstance(side, IngressSide):
-            return self._listen(where, server, crowd, flag)
+            return self._listen(where, Listener(server), crowd, flag)
         return self._listen(where, RedirectedConnections(server, self._own, settings.egress_silence), crowd, flag)
 
     def _no_room(self, direction: str, crowd: Crowd) -> None:

@@ -1,4 +1,4 @@
-"""A listener of either direction: what its connections share, and what is done with all of them.
+"""One direction of the proxy: what its connections share, and what is done with all of them.
 
 What judges is a `Side` (`ingress` or `egress`): it turns a request into a `Route`, or refuses.
 """
@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from typing import Protocol as Interface
 
 from twisted.internet.defer import Deferred, fail
-from twisted.internet.interfaces import IAddress
-from twisted.internet.protocol import Factory
 
 from aegis_proxy.core.refusals import UPGRADE_REFUSED, Refused
 from aegis_proxy.core.request import Request
@@ -20,7 +18,6 @@ from aegis_proxy.shell.calls import Call
 from aegis_proxy.shell.crowd import Crowd
 from aegis_proxy.shell.exchange import Judged, Route
 from aegis_proxy.shell.records import Records
-from aegis_proxy.shell.server_connection import ServerConnection
 from aegis_proxy.shell.transport import Transport
 from aegis_proxy.shell.tunnel import Opened, Tunnel
 from aegis_proxy.shell.upstream import Address, UpstreamConnection, UpstreamPool
@@ -99,10 +96,8 @@ class Accepted(Interface):
         """Ends it in the middle of whatever it does."""
 
 
-class Server(Factory):
+class Server:
     """The connections of one listener, and what they share."""
-
-    noisy = False
 
     def __init__(
         self,
@@ -125,14 +120,9 @@ class Server(Factory):
         self.crowd = crowd or Crowd(MOST_CONNECTIONS)
         self._protocol = protocol
 
-    def buildProtocol(self, addr: IAddress | None) -> ServerConnection | None:
-        """None for one too many, which is closed without a word: nothing of it has been read."""
-        if not self.crowd.admits(self.connections):
-            return None
-        return self.connection(str(getattr(addr, "host", "")).encode())
-
-    def connection(self, peer: bytes, original: Address | None = None) -> ServerConnection:
-        return ServerConnection(self, peer, original)
+    def has_room(self) -> bool:
+        """Whether one more connection may come. One too many is closed without a word: nothing of it has been read."""
+        return self.crowd.admits(self.connections)
 
     def open_tunnel(self, opened: Opened, client: Transport, upstream: UpstreamConnection) -> Tunnel:
         tunnel = Tunnel(self, opened, client, upstream)

@@ -3,8 +3,6 @@
 What relays each of them is an `Exchange`.
 """
 
-from typing import TYPE_CHECKING
-
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IHalfCloseableProtocol
 from twisted.internet.protocol import connectionDone
@@ -19,11 +17,9 @@ from aegis_proxy.shell.calls import Call
 from aegis_proxy.shell.client_end import ClientEnd
 from aegis_proxy.shell.crowd import INFINITE
 from aegis_proxy.shell.exchange import Exchange
+from aegis_proxy.shell.server import Server
 from aegis_proxy.shell.tunnel import Kind, Opened
 from aegis_proxy.shell.upstream import Address, UpstreamConnection
-
-if TYPE_CHECKING:
-    from aegis_proxy.shell.server import Server
 
 _HELD = 64 * 1024
 
@@ -32,7 +28,7 @@ _HELD = 64 * 1024
 class ServerConnection(ClientEnd):
     """One client connection. `original` is where it was bound for before it was redirected, if it was."""
 
-    def __init__(self, server: "Server", peer: bytes, original: Address | None = None) -> None:
+    def __init__(self, server: Server, peer: bytes, original: Address | None = None) -> None:
         super().__init__(server, server.clock() + server.deadlines.head)
         self._side = server.side
         self.peer = peer

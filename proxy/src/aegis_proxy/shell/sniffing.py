@@ -19,6 +19,7 @@ from aegis_proxy.shell.exchange import Exchange
 from aegis_proxy.shell.own_listeners import OwnListeners
 from aegis_proxy.shell.redirected import original_destination
 from aegis_proxy.shell.server import Server
+from aegis_proxy.shell.server_connection import ServerConnection
 from aegis_proxy.shell.transport import TcpProtocol
 from aegis_proxy.shell.tunnel import Kind, Opened
 from aegis_proxy.shell.upstream import Address, UpstreamConnection
@@ -35,7 +36,7 @@ class RedirectedConnections(Factory):
         self.silence = silence
 
     def buildProtocol(self, addr: IAddress | None) -> "Undecided | None":
-        if not self.server.crowd.admits(self.server.connections):
+        if not self.server.has_room():
             return None
         return Undecided(self, (getattr(addr, "host", ""), getattr(addr, "port", 0)))
 
@@ -80,7 +81,7 @@ class Undecided(TcpProtocol):
 
     def _hand_over(self, original: Address | None) -> None:
         """To the server, as if it had accepted the connection itself."""
-        connection = self._server.connection(self._peer[0].encode(), original)
+        connection = ServerConnection(self._server, self._peer[0].encode(), original)
         transport: Any = self.transport
         transport.protocol = connection
         connection.makeConnection(self.transport)  # type: ignore[no-untyped-call]  # Twisted types only its interfaces
