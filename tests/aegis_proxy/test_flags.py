@@ -21,7 +21,7 @@ DESIGN = {
     "--namespace": "namespace",
     "--pod": "pod",
     "--identity": "identity",
-    "--provider": "provider",
+    "--provider": "providers",
     "--policy": "policies",
     "--ingress-listen": "ingress_listen",
     "--ingress-upstream": "ingress_upstream",
@@ -62,7 +62,7 @@ VALUES: dict[str, tuple[str, object]] = {
     "namespace": ("shop", "shop"),
     "pod": ("orders-7", "orders-7"),
     "identity": ("me", "me"),
-    "provider": ("corp", "corp"),
+    "provider": ("corp,old", ("corp", "old")),
     "policy": ("a, b.c", ("a", "b.c")),
     "ingress-hosts": ("Orders.shop.svc.cluster.local,a.shop.svc", ("orders.shop.svc", "a.shop.svc")),
     "ingress-listen": ("[::1]:0", HostPort("::1", 0)),
@@ -89,7 +89,7 @@ VALUES: dict[str, tuple[str, object]] = {
     "trace-endpoint": ("http://collector:4318/v1/traces", "http://collector:4318/v1/traces"),
     "trace-ratio": ("0.25", 0.25),
 }
-FIELDS = {"policy": "policies"}
+FIELDS = {"policy": "policies", "provider": "providers"}
 
 
 @pytest.mark.parametrize("name", VALUES)
@@ -130,7 +130,9 @@ def test_an_empty_variable_is_not_given() -> None:
         ("egress-connect-ports", "99999", "from 1 to 65535"),
         ("namespace", "-", "the name of a namespace"),
         ("identity", "A", "the name of a Kubernetes object"),
-        ("provider", "a/b", "the name of a Kubernetes object"),
+        ("provider", "a/b", "names of Kubernetes objects"),
+        ("provider", "a,a", "each once"),
+        ("provider", "a,b,c,d,e,f,g,h,i", "at most 8 providers"),
         ("pod", "a b", "the name of a Kubernetes object"),
         ("policy", "a,,b", "names of Kubernetes objects"),
         ("policy", "a,a", "each once"),

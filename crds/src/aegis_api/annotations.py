@@ -22,6 +22,9 @@ PROXY_CPU_LIMIT = PREFIX + "proxy.cpu.limit"
 PROXY_MEMORY_REQUEST = PREFIX + "proxy.memory.request"
 PROXY_MEMORY_LIMIT = PREFIX + "proxy.memory.limit"
 
+# How many providers one pod may accept: each is watched, has its keys fetched, and is a label of metrics.
+MOST_PROVIDERS = 8
+
 # A label, so that reconcile and selectors find injected pods.
 INJECTED_LABEL = PREFIX + "injected"
 

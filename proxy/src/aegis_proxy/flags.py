@@ -14,6 +14,7 @@ from typing import Any
 
 from attrs import frozen
 
+from aegis_api.annotations import MOST_PROVIDERS
 from aegis_api.hosts import normal_host
 from aegis_api.names import is_label, is_subdomain
 from aegis_api.reading import shown
@@ -70,6 +71,13 @@ def _names(text: str) -> tuple[str, ...]:
     names = tuple(part.strip() for part in text.split(",")) if text else ()
     if not all(is_subdomain(name) for name in names) or len(set(names)) != len(names):
         raise ValueError("names of Kubernetes objects with commas between them, each once")
+    return names
+
+
+def _providers(text: str) -> tuple[str, ...]:
+    names = _names(text)
+    if len(names) > MOST_PROVIDERS:
+        raise ValueError(f"at most {MOST_PROVIDERS} providers")
     return names
 
 
@@ -167,7 +175,13 @@ _FLAGS = (
     _Flag("namespace", "NS", "namespace of this pod (default: of its ServiceAccount, else default)", _namespace),
     _Flag("pod", "NAME", "name of this pod, for the log", _name),
     _Flag("identity", "NAME", "the Identity that this pod assumes on the way out", _name),
-    _Flag("provider", "NAME", "whose tokens are accepted (default: the provider of the Identity)", _name),
+    _Flag(
+        "provider",
+        "NAME[,NAME]",
+        "whose tokens are accepted (default: the provider of the Identity)",
+        _providers,
+        field="providers",
+    ),
     _Flag("policy", "NAME[,NAME]", "the IngressPolicies to enforce", _names, field="policies"),
     _Flag("ingress-hosts", "HOST[,HOST]", "accept tokens for these Service names only", _hosts),
     _Flag("ingress-listen", "HOST:PORT", "where callers connect (default 0.0.0.0:3127; empty: off)", _listen),

@@ -60,7 +60,8 @@ class HostPort:
 class Settings:
     """What `aegis-proxy run` was told. A listener that is None is switched off.
 
-    `in_cluster` is the API server's address as every pod is told it; `policies` and `ingress_hosts` keep their order.
+    `in_cluster` is the API server's address as every pod is told it; `policies`, `providers` and `ingress_hosts` keep
+    their order.
     """
 
     namespace: str
@@ -69,7 +70,7 @@ class Settings:
     in_cluster: HostPort | None = None
     pod: str = ""
     identity: str = ""
-    provider: str = ""
+    providers: tuple[str, ...] = ()
     policies: tuple[str, ...] = ()
     ingress_hosts: tuple[str, ...] = ()
     ingress_listen: HostPort | None = HostPort("0.0.0.0", 3127)  # noqa: S104  # the pod's callers come from anywhere

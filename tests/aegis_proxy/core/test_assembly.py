@@ -6,10 +6,9 @@ from attrs import evolve, frozen
 
 from aegis_api.names import Subject
 from aegis_idp.values import KeySetDocument, Trust
+from aegis_proxy.core.acceptance import Trusted, Untrusted
 from aegis_proxy.core.assembly import (
     Inputs,
-    Trusted,
-    Untrusted,
     assemble,
     compiled,
     no_token_reason,
@@ -56,11 +55,11 @@ def read_policy(document: object) -> Held[Any]:
 PROVIDER = held("IdentityProvider", "corp", type="oidc", audience="aegis")
 PER_DESTINATION = held("IdentityProvider", "corp", type="oidc", audience="aegis", audiencePerDestination=True)
 IDENTITY = held("Identity", "me", provider="corp")
-VIEW = View(((ORDERS, read_policy(policy(1))),), IDENTITY, PROVIDER, PROVIDER, frozenset())
+VIEW = View(((ORDERS, read_policy(policy(1))),), IDENTITY, {"corp": PROVIDER}, PROVIDER, frozenset())
 
 
 def inputs(view: View = VIEW, **changes: Any) -> Inputs:
-    return evolve(Inputs(view, compiled(view, None), TRUSTED, "shop"), **changes)
+    return evolve(Inputs(view, compiled(view, None), {"corp": TRUSTED}, "shop"), **changes)
 
 
 def first(view: View = VIEW, **changes: Any) -> Snapshot:
@@ -114,7 +113,7 @@ def test_unchanged_parts_stay_the_same_objects() -> None:
 def test_new_keys_make_new_authorities() -> None:
     """A cached token is judged anew."""
     before = first()
-    after = assemble(inputs(trusted=Trusted(TRUST, key_set(), subject)), before)
+    after = assemble(inputs(trusted={"corp": Trusted(TRUST, key_set(), subject)}), before)
     assert after.authorities is not before.authorities
     assert after.authorities["https://idp.test"].keys.empty
 
@@ -151,22 +150,22 @@ def test_a_policy_that_was_not_received_closes() -> None:
 @pytest.mark.parametrize("provider", [Pending(), Absent(), Invalid("cannot be read")])
 def test_without_the_provider_nothing_passes(provider: Pending | Absent | Invalid) -> None:
     """Nobody can say whose tokens are good."""
-    snapshot = first(evolve(VIEW, accepted=provider))
+    snapshot = first(evolve(VIEW, accepted={"corp": provider}))
     assert provider.reason in snapshot.closed
     assert snapshot.authorities == {}
 
 
 def test_a_provider_that_was_not_reached_closes() -> None:
     """Until its issuer is known, a token cannot even be told from a stranger's."""
-    snapshot = first(trusted=Untrusted("no answer"))
+    snapshot = first(trusted={"corp": Untrusted("no answer")})
     assert snapshot.closed == "the provider corp is not trusted yet: no answer"
     assert snapshot.authorities == {}
-    assert assemble(inputs(trusted=Untrusted("no answer")), first()).authorities == {}
+    assert assemble(inputs(trusted={"corp": Untrusted("no answer")}), first()).authorities == {}
 
 
 def test_a_pod_without_provider_serves_what_needs_no_token() -> None:
     """It is not closed: its rules may let anyone in."""
-    snapshot = first(evolve(VIEW, accepted=NOT_NAMED), trusted=Untrusted("none"))
+    snapshot = first(evolve(VIEW, accepted={}), trusted={})
     assert (snapshot.closed, snapshot.authorities) == ("", {})
 
 
@@ -179,7 +178,7 @@ def test_k04_what_is_too_old_closes() -> None:
 
 def test_audience_per_destination_accepts_services_of_the_namespace() -> None:
     """And not the shared audience, which could be replayed."""
-    audiences = first(evolve(VIEW, accepted=PER_DESTINATION)).authorities["https://idp.test"].audiences
+    audiences = first(evolve(VIEW, accepted={"corp": PER_DESTINATION})).authorities["https://idp.test"].audiences
     assert audiences.accept("orders.shop.svc")
     assert not audiences.accept("orders.other.svc")
     assert not audiences.accept("aegis")
@@ -187,7 +186,7 @@ def test_audience_per_destination_accepts_services_of_the_namespace() -> None:
 
 def test_audience_per_destination_may_be_narrowed_to_hosts() -> None:
     """The annotation ingress.hosts."""
-    snapshot = first(evolve(VIEW, accepted=PER_DESTINATION), ingress_hosts=("orders.shop.svc",))
+    snapshot = first(evolve(VIEW, accepted={"corp": PER_DESTINATION}), ingress_hosts=("orders.shop.svc",))
     audiences = snapshot.authorities["https://idp.test"].audiences
     assert audiences.accept("orders.shop.svc")
     assert not audiences.accept("payments.shop.svc")
@@ -234,6 +233,6 @@ def test_a_new_identity_is_known_at_once() -> None:
         "status": {"principals": {"id-1": str(ALICE)}},
     }
     provider: Held[Any] = read_object(document, Key("IdentityProvider", "corp"), "shop")
-    after = assemble(inputs(evolve(VIEW, accepted=provider, own=provider)), before)
+    after = assemble(inputs(evolve(VIEW, accepted={"corp": provider}, own=provider)), before)
     assert after.authorities["https://idp.test"].principals == {"id-1": ALICE}
     assert after.generation == before.generation + 1

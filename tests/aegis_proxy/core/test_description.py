@@ -27,6 +27,7 @@ def test_before_anything_is_known_it_says_so() -> None:
     assert described(NOTHING_KNOWN, None) == {
         "generation": 0,
         "closed": NOTHING_KNOWN.closed,
+        "untrusted": None,
         "policies": [],
         "rules": 0,
         "authorities": [],
@@ -43,7 +44,7 @@ def test_a_person_sees_what_is_enforced() -> None:
     )
     assert isinstance(orders, IngressPolicy)
     assert isinstance(me, Identity)
-    view = View(((ORDERS, Present(orders)), (GONE, Absent())), NOT_NAMED, NOT_NAMED, NOT_NAMED, frozenset())
+    view = View(((ORDERS, Present(orders)), (GONE, Absent())), NOT_NAMED, {}, NOT_NAMED, frozenset())
     snapshot = evolve(NOTHING_KNOWN, authorities=authorities(), identity=me, audience=AUDIENCE, closed="")
     shown = described(snapshot, view)
     assert shown["policies"] == [

@@ -204,6 +204,19 @@ def test_before_anything_is_known_all_is_refused() -> None:
     assert refused(request(b"/public", bearer()), evolve(KNOWN, closed="too old"))[0] == 503
 
 
+def test_an_issuer_that_is_not_known_may_be_of_a_provider_that_is_not() -> None:
+    """503 while one that is accepted was not reached, for its issuer is not known either; what is known is judged."""
+    waiting = snapshot(untrusted="the provider old is not trusted yet: no answer")
+    stranger = bearer(mint(payload=claims(iss="https://old.example")))
+    assert refused(request(b"/public", stranger)) == (401, "bad_token", "unknown_issuer")
+    assert refused(request(b"/public", stranger), waiting) == (503, "no_keys", "no_keys")
+    with pytest.raises(Refused, match="the provider old is not trusted yet: no answer"):
+        permit(request(b"/public", stranger), waiting)
+    assert refused(request(b"/public", bearer(b"x")), waiting) == (401, "bad_token", "malformed")
+    assert permit(request(b"/public", bearer()), waiting).caller is not None
+    assert permit(request(b"/healthz", stranger), waiting).grant == Grant("orders", "health")
+
+
 def test_without_keys_nobody_can_be_known() -> None:
     """503 to those who show a token, 401 to those who show none."""
     known = snapshot(authorities=authorities(keys=KeySet()))

@@ -29,6 +29,7 @@ def test_an_empty_set_is_a_value() -> None:
     assert read({"kty": "oct", "k": "AAAA"}).empty
     assert not read(RSA.jwk()).empty
     assert not read(RSA.jwk(kid=None)).empty
+    assert [read().size, read(RSA.jwk(), RSA.jwk(kid=None)).size] == [0, 2]
 
 
 @pytest.mark.attack("J11")

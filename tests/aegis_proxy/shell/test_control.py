@@ -63,7 +63,7 @@ class Bench:
     def __attrs_post_init__(self) -> None:
         self.clock.advance(NOW)
         self.settings = Settings(
-            "shop", resources=self.folder / "mesh.yaml", policies=("orders",), provider="corp", egress_listen=None
+            "shop", resources=self.folder / "mesh.yaml", policies=("orders",), providers=("corp",), egress_listen=None
         )
 
     def put(self, *documents: object) -> None:
@@ -192,7 +192,7 @@ def test_a_plugin_that_is_not_installed_closes(bench: Bench) -> None:
 
 def test_a_pod_without_a_provider_has_no_keys_to_wait_for(bench: Bench) -> None:
     """Its policy may let anyone in."""
-    control = bench.control(provider="")
+    control = bench.control(providers=())
     assert (control.missing(), control.snapshot.closed) == ((), "")
 
 
@@ -211,7 +211,7 @@ def put_token(bench: Bench, audience: str = "aegis", file: str = "token") -> byt
 def assuming(bench: Bench, **changes: Any) -> Control:
     return bench.control(
         identity="me",
-        provider="",
+        providers=(),
         ingress_listen=None,
         egress_listen=HostPort("127.0.0.1", 0),
         token_file=bench.folder / "token",
@@ -266,7 +266,7 @@ def test_an_identity_may_move_to_another_provider(bench: Bench) -> None:
     """Live; its tokens are those of the new one, and whose tokens are accepted follows it."""
     put_token(bench)
     bench.put(policy(1), kubernetes(), provider(), identity("corp"))
-    control = bench.control(identity="me", provider="", egress_listen=HostPort("127.0.0.1", 0))
+    control = bench.control(identity="me", providers=(), egress_listen=HostPort("127.0.0.1", 0))
     assert list(control.snapshot.authorities) == [ISSUER]
     bad = kubernetes("bad")
     bad["spec"]["type"] = "nobody"
@@ -282,7 +282,7 @@ def test_an_identity_may_move_to_another_provider(bench: Bench) -> None:
 def test_a_token_of_another_issuer_is_not_used(bench: Bench) -> None:
     """Where the issuer of the provider is known."""
     bench.put(policy(1), provider(issuer="https://other.example"), identity("corp"))
-    control = bench.control(identity="me", provider="", egress_listen=HostPort("127.0.0.1", 0))
+    control = bench.control(identity="me", providers=(), egress_listen=HostPort("127.0.0.1", 0))
     assert control.tokens is not None
     binding = control.tokens._binding
     assert binding is not None
@@ -342,6 +342,49 @@ def test_k04_silence_closes_and_contact_opens(bench: Bench, monkeypatch: pytest.
     assert (control.snapshot.closed, control.missing()) == ("", ())
 
 
+def test_two_providers_are_accepted_at_a_time(bench: Bench) -> None:
+    """Each for its issuer; one that goes is said, and takes nothing from the other."""
+    other = "https://other.example"
+    bench.put(policy(1), provider(), provider("other", issuer=other))
+    control = bench.control(providers=("corp", "other"))
+    assert sorted(control.snapshot.authorities) == [ISSUER, other]
+    assert (control.missing(), control.usable_keys()) == ((), {"corp": 1, "other": 1})
+    bench.put(policy(1), provider())
+    bench.two_seconds()
+    assert list(control.snapshot.authorities) == [ISSUER]
+    assert control.snapshot.untrusted == "the provider other is not in the resources"
+    assert (control.snapshot.closed, control.missing(), control.usable_keys()) == ("", (), {"corp": 1, "other": 0})
+
+
+def test_readiness_waits_until_each_provider_was_asked(readable_log: ReadableLog, tmp_path: Path) -> None:
+    """Over real sockets: a pod that comes up in a move serves both at once, or knows that one cannot be had."""
+
+    async def main() -> None:
+        async with raw_server() as server:
+            remote = provider("other", issuer="https://other.example", jwksUri=f"http://127.0.0.1:{server.port}/jwks")
+            del remote["spec"]["config"]["jwks"]
+            (tmp_path / "mesh.yaml").write_text(yaml.safe_dump_all([policy(1), provider(), remote]))
+            settings = Settings(
+                "shop",
+                resources=tmp_path / "mesh.yaml",
+                policies=("orders",),
+                providers=("corp", "other"),
+                egress_listen=None,
+            )
+            control = Control(settings, reactor, readable_log.log)
+            control.start()
+            connection = await server.next()
+            assert (control.missing(), list(control.snapshot.authorities)) == (("keys",), [ISSUER])
+            assert control.snapshot.closed == ""
+            connection.send(answer(b"", "500 Internal Server Error"))
+            await until(lambda: control.missing() == ())
+            assert "the provider other is not trusted yet" in control.snapshot.untrusted
+            assert control.describe()["keys_problem"] is not None
+            await control.stop()
+
+    on_reactor(main())
+
+
 def test_after_the_end_nothing_goes_on(bench: Bench) -> None:
     """No timer, no snapshot."""
     control = bench.control()
@@ -367,7 +410,7 @@ def test_j09_an_unknown_kid_waits_for_new_keys(readable_log: ReadableLog, tmp_pa
             del remote["spec"]["config"]["jwks"]
             (tmp_path / "mesh.yaml").write_text(yaml.safe_dump_all([policy(1), remote]))
             settings = Settings(
-                "shop", resources=tmp_path / "mesh.yaml", policies=("orders",), provider="corp", egress_listen=None
+                "shop", resources=tmp_path / "mesh.yaml", policies=("orders",), providers=("corp",), egress_listen=None
             )
             control = Control(settings, reactor, readable_log.log)
             control.start()

@@ -9,7 +9,7 @@ from twisted.internet.task import Clock
 
 from aegis_idp.errors import Misconfigured, Unavailable
 from aegis_idp.values import KeySetDocument
-from aegis_proxy.core.assembly import Trusted, Untrusted
+from aegis_proxy.core.acceptance import Trusted, Untrusted
 from aegis_proxy.shell.keysets import TrustKeeper
 from support.proxy_log import ReadableLog
 from support.scripted_provider import JWKS_URL, TRUST, Lowest, ScriptedHttp, ScriptedPlugin, scripted_provider
@@ -60,9 +60,10 @@ def test_the_plugin_says_whom_to_believe_and_the_keys_follow(bench: Bench) -> No
     """Until then nobody is believed."""
     assert isinstance(bench.keeper.trusted, Untrusted)
     bench.keeper.start()
+    assert not bench.keeper.tried
     assert bench.http.asked[0][0] == JWKS_URL
     bench.http.answer(ONE)
-    assert (bench.kids(), bench.changes) == (["k1"], 1)
+    assert (bench.kids(), bench.changes, bench.keeper.tried) == (["k1"], 1, True)
     assert (bench.counters["key_fetches", "ok"], bench.keeper.key_age()) == (1, 0.0)
 
 

@@ -3,6 +3,7 @@ from typing import Any
 import pytest
 from twisted.internet.defer import CancelledError, Deferred
 
+from aegis_api.annotations import MOST_PROVIDERS
 from aegis_api.provider import ProviderSpec
 from aegis_idp.errors import Misconfigured, Refused
 from aegis_proxy.shell.plugins import PluginDefect, Providers, provider_of
@@ -53,7 +54,7 @@ def test_few_providers_are_remembered() -> None:
     """However often an operator changes settings."""
     providers = Providers()
     first = providers.get(ProviderSpec("oidc", "aegis", config=OIDC))
-    for number in range(4):
+    for number in range(2 * MOST_PROVIDERS):
         providers.get(ProviderSpec("oidc", "aegis", config={**OIDC, "issuer": f"https://{number}.test"}))
     assert providers.get(ProviderSpec("oidc", "aegis", config=OIDC)) is not first
 

@@ -47,7 +47,9 @@ def put_provider(client: KubeClient, namespace: str) -> None:
 
 
 def settings_of(namespace: str, kubeconfig: Path, **changes: Any) -> Settings:
-    settings = Settings(namespace, kubeconfig=kubeconfig, policies=("orders",), provider="cluster", egress_listen=None)
+    settings = Settings(
+        namespace, kubeconfig=kubeconfig, policies=("orders",), providers=("cluster",), egress_listen=None
+    )
     return evolve(settings, **changes)
 
 
@@ -108,7 +110,7 @@ def test_an_identity_is_followed_to_its_provider(
         namespace,
         api_server.admin_kubeconfig,
         policies=(),
-        provider="",
+        providers=(),
         identity="me",
         token_file=tmp_path / "token",
         egress_listen=HostPort("127.0.0.1", 0),

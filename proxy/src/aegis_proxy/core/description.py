@@ -13,6 +13,7 @@ def described(snapshot: Snapshot, view: View | None) -> dict[str, object]:
     return {
         "generation": snapshot.generation,
         "closed": snapshot.closed or None,
+        "untrusted": snapshot.untrusted or None,
         "policies": [_policy(key, held) for key, held in view.policies] if view else [],
         "rules": snapshot.rules.size,
         "authorities": [_authority(authority) for authority in snapshot.authorities.values()],

@@ -54,8 +54,7 @@ def judge(request: Request, snapshot: Snapshot, cache: TokenCache, now: float, *
     except TokenRefused as error:
         if error.reason is Reason.UNKNOWN_KEY and not refetched:
             raise UnknownKey(error) from None
-        refusal = NO_KEYS if error.reason is Reason.NO_KEYS else BAD_TOKEN
-        return _without_caller(request, rules, Refused(refusal, error.detail, error.reason.value))
+        return _without_caller(request, rules, _not_verified(error, snapshot))
     if caller is None:
         return _without_caller(request, rules, Refused(NO_TOKEN))
     grant = rules.for_caller(caller, request.method, request.path)
@@ -65,6 +64,14 @@ def judge(request: Request, snapshot: Snapshot, cache: TokenCache, now: float, *
     if rules.dry_run:
         return Permit(request, caller, None, refused)
     raise refused
+
+
+def _not_verified(error: TokenRefused, snapshot: Snapshot) -> Refused:
+    """No fault of the caller where nobody's token could be verified: there are no keys, or not even an issuer yet."""
+    if error.reason is Reason.UNKNOWN_ISSUER and snapshot.untrusted:
+        return Refused(NO_KEYS, f"{error.detail}; {snapshot.untrusted}", Reason.NO_KEYS.value)
+    refusal = NO_KEYS if error.reason is Reason.NO_KEYS else BAD_TOKEN
+    return Refused(refusal, error.detail, error.reason.value)
 
 
 def _without_caller(request: Request, rules: RuleIndex, refused: Refused) -> Permit:

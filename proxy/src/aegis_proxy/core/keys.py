@@ -62,6 +62,11 @@ class KeySet:
     dropped: tuple[Dropped, ...] = ()
 
     @property
+    def size(self) -> int:
+        """How many keys can be used."""
+        return len(self.by_kid) + len(self.without_kid)
+
+    @property
     def empty(self) -> bool:
         return not self.by_kid and not self.without_kid
 

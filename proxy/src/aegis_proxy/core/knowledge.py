@@ -1,9 +1,9 @@
 """What is known of the objects that this pod depends on, and which those are."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Generic, TypeVar
 
-from attrs import frozen
+from attrs import field, frozen
 
 from aegis_api.identity import Identity
 from aegis_api.policy import IngressPolicy
@@ -63,7 +63,7 @@ class Key:
 
 @frozen
 class Names:
-    """What the pod was told to use. `provider` is empty where the Identity names it.
+    """What the pod was told to use. `providers` are empty where the Identity names the one.
 
     `ingress`: this pod judges incoming requests; `egress`: it assumes `identity`. Only then are they looked at.
     """
@@ -71,7 +71,7 @@ class Names:
     namespace: str
     policies: tuple[str, ...] = ()
     identity: str = ""
-    provider: str = ""
+    providers: tuple[str, ...] = ()
     ingress: bool = True
     egress: bool = True
 
@@ -93,14 +93,15 @@ def read_object(document: object, key: Key, namespace: str) -> Held[Resource]:
 
 @frozen
 class View:
-    """Everything that the names lead to. `accepted` is the provider whose tokens callers bring, `own` the identity's.
+    """Everything that the names lead to. `accepted` are the providers whose tokens callers bring, `own` the identity's.
 
-    `wanted` are the objects that have to be watched for this view.
+    `accepted` is by name, which is empty for the one of an Identity that is not known. `wanted` are the objects that
+    have to be watched for this view.
     """
 
     policies: tuple[tuple[Key, Held[IngressPolicy]], ...]
     identity: Held[Identity]
-    accepted: Held[AnyProvider]
+    accepted: Mapping[str, Held[AnyProvider]] = field(hash=False)
     own: Held[AnyProvider]
     wanted: frozenset[Key]
 
@@ -128,12 +129,14 @@ def look_up(names: Names, look: Look) -> View:
         (Key(INGRESS_POLICY.name, name), see(INGRESS_POLICY, name, IngressPolicy))
         for name in (names.policies if names.ingress else ())
     )
-    needed = names.identity and (names.egress or not names.provider)
+    needed = names.identity and (names.egress or not names.providers)
     identity = see(IDENTITY, names.identity, Identity) if needed else NOT_NAMED
     own = provider(identity.resource.provider) if isinstance(identity, Present) else identity
-    accepted: Held[AnyProvider] = NOT_NAMED
-    if names.ingress:
-        accepted = provider(names.provider) if names.provider else own
+    accepted: dict[str, Held[AnyProvider]] = {}
+    if names.ingress and names.providers:
+        accepted = {name: provider(name) for name in names.providers}
+    elif names.ingress and names.identity:
+        accepted = {identity.resource.provider if isinstance(identity, Present) else "": own}
     return View(policies, identity, accepted, own, frozenset(wanted))
 
 

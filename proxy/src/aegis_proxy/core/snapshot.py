@@ -53,6 +53,8 @@ class Snapshot:
     """`authorities` by issuer; `rules` of all policies of this pod; `identity` is what this pod assumes on the way out.
 
     `closed` says why nothing may pass yet (nothing synced, or what is known is too old); it is empty in normal service.
+    `untrusted` says which accepted providers are not among `authorities`, and why: a token of an issuer that is not
+    known may be of one of them. It is empty if all are.
     `no_token` says why the identity that this pod was given cannot be assumed now, so that a request is refused rather
     than sent without the token it should have; it is empty if it can be assumed, or if none was given.
     """
@@ -64,6 +66,7 @@ class Snapshot:
     audience: str = ""
     audience_per_destination: bool = False
     closed: str = ""
+    untrusted: str = ""
     no_token: str = ""
 
 

@@ -20,8 +20,6 @@ from aegis_idp.errors import Misconfigured
 from aegis_proxy.core.assembly import (
     Inputs,
     Rules,
-    Trusted,
-    Untrusted,
     assemble,
     compiled,
     no_token_reason,
@@ -29,12 +27,13 @@ from aegis_proxy.core.assembly import (
     spec_of,
 )
 from aegis_proxy.core.description import described
-from aegis_proxy.core.knowledge import NOT_NAMED, Held, Key, Names, Present, View, look_up
+from aegis_proxy.core.knowledge import Held, Key, Names, Present, View, look_up
 from aegis_proxy.core.snapshot import NOTHING_KNOWN, Snapshot
 from aegis_proxy.settings import Settings
 from aegis_proxy.shell.api_access import ApiAccess
 from aegis_proxy.shell.files import FileSource
 from aegis_proxy.shell.http_client import HostHttp
+from aegis_proxy.shell.keepers import Keepers
 from aegis_proxy.shell.keysets import TrustKeeper
 from aegis_proxy.shell.logs import Log
 from aegis_proxy.shell.plugins import Provider, Providers
@@ -87,16 +86,15 @@ class Control:
             namespace=settings.namespace,
             policies=settings.policies,
             identity=settings.identity,
-            provider=settings.provider,
+            providers=settings.providers,
             ingress=settings.ingress_listen is not None,
             egress=settings.egress_listen is not None,
         )
         self._source = self._make_source()
         self._providers = Providers()
-        self._keeper: TrustKeeper | None = None
+        self._keepers = Keepers(self._providers, self._make_keeper)
         self._rules: Rules | None = None
         self._view: View | None = None
-        self._trusted: Trusted | Untrusted = Untrusted("no provider is known yet")
         self._swapped_at = reactor.seconds()
         self._updated_at: float | None = None
         self._updating = self._again = self._stopped = False
@@ -127,8 +125,7 @@ class Control:
             if call is not None and call.active():
                 call.cancel()
         self._source.stop()
-        if self._keeper is not None:
-            self._keeper.stop()
+        self._keepers.stop()
         if self.tokens is not None:
             self.tokens.bind(None, "the proxy is stopping")
         return succeed(None)
@@ -142,10 +139,7 @@ class Control:
 
         None: there is nothing to wait for (asked too recently, or the kid is known to be unknown).
         """
-        keeper = self._keeper
-        if keeper is None or not isinstance(keeper.trusted, Trusted) or keeper.trusted.trust.issuer != issuer:
-            return None
-        return keeper.refetch(kid)
+        return self._keepers.refetch(issuer, kid)
 
     # Readiness, and what people and Prometheus see.
 
@@ -155,12 +149,19 @@ class Control:
         if self._names.ingress:
             if view is None or policies_not_in_force(view) or self._stale():
                 parts.append("policy")
-            needs_keys = view is None or view.accepted != NOT_NAMED
-            if needs_keys and (isinstance(self._trusted, Untrusted) or self._trusted.keys.empty):
+            if view is None or (view.accepted and not self._has_keys()):
                 parts.append("keys")
         if self.tokens is not None and not self.tokens.had_first:
             parts.append("token")
         return tuple(parts)
+
+    def _has_keys(self) -> bool:
+        """Somebody can be verified, and no provider is left that has not even been asked.
+
+        One that cannot be reached must not keep the pod from serving the callers of the others.
+        """
+        known = any(not authority.keys.empty for authority in self.snapshot.authorities.values())
+        return known and not self._keepers.undecided
 
     def describe(self) -> dict[str, object]:
         """What is enforced, for /snapshot: plain JSON values, no secrets."""
@@ -169,7 +170,7 @@ class Control:
             "age_seconds": round(self._reactor.seconds() - self._swapped_at, 1),
             "missing": list(self.missing()),
             "source": self._source.describe(),
-            "keys_problem": (self._keeper.problem or None) if self._keeper else None,
+            "keys_problem": "; ".join(f"{name}: {problem}" for name, problem in self._keepers.problems()) or None,
             "tokens": self.tokens.describe() if self.tokens else [],
         }
 
@@ -180,8 +181,13 @@ class Control:
             "snapshot_age_seconds": self._reactor.seconds() - self._swapped_at,
             "source_silence_seconds": self._source.silence(),
             "source_unusable": float(self._source.describe().get("problem") is not None),
-            "key_set_age_seconds": self._keeper.key_age() if self._keeper else 0.0,
+            "key_set_age_seconds": self._keepers.oldest(),
         }
+
+    def usable_keys(self) -> dict[str, int]:
+        """How many keys there are for callers of each accepted provider, by its name."""
+        counts = {authority.provider: authority.keys.size for authority in self.snapshot.authorities.values()}
+        return {name: counts.get(name, 0) for name in (self._view.accepted if self._view else ()) if name}
 
     # From what changed to the next snapshot.
 
@@ -215,11 +221,9 @@ class Control:
     def _update_once(self) -> None:
         view = self._view = look_up(self._names, self._source.held)
         self._source.want(view.wanted)
-        self._trusted = self._trust(spec_of(view.accepted))
+        trusted = self._keepers.follow(view.accepted)
         self._rules = compiled(view, self._rules)
-        inputs = Inputs(
-            view, self._rules, self._trusted, self._names.namespace, self._settings.ingress_hosts, self._stale()
-        )
+        inputs = Inputs(view, self._rules, trusted, self._names.namespace, self._settings.ingress_hosts, self._stale())
         before, self.snapshot = self.snapshot, assemble(inputs, self.snapshot)
         self._bind(view)
         if self.snapshot is not before:
@@ -244,25 +248,8 @@ class Control:
         silence, most = self._source.silence(), self._settings.max_staleness
         return f"nothing was heard of the API server for more than {most:g} s" if silence > most else ""
 
-    def _trust(self, spec: ProviderSpec | None) -> Trusted | Untrusted:
-        """What the keeper of this provider has. Another provider, or another config, starts from nothing."""
-        try:
-            provider = self._providers.get(spec) if spec else None
-        except Misconfigured as error:
-            self._keep(None)
-            return Untrusted(str(error))
-        self._keep(provider)
-        return self._keeper.trusted if self._keeper else Untrusted("no provider is known")
-
-    def _keep(self, provider: Provider | None) -> None:
-        if self._keeper is not None and self._keeper.provider is not provider:
-            self._keeper.stop()
-            self._keeper = None
-        if self._keeper is None and provider is not None:
-            self._keeper = TrustKeeper(
-                provider, self._http, self._reactor, self._log, self._random, self.counters, self._update
-            )
-            self._keeper.start()
+    def _make_keeper(self, provider: Provider) -> TrustKeeper:
+        return TrustKeeper(provider, self._http, self._reactor, self._log, self._random, self.counters, self._update)
 
     def _bind(self, view: View) -> None:
         if self.tokens is None:
@@ -277,14 +264,9 @@ class Control:
             self.tokens.bind(None, str(error))
             return
         known = identity.resource
-        binding = Binding(provider, known.subject, lambda: self._issuer_of(provider), known.provider_metadata)
+        binding = Binding(provider, known.subject, lambda: self._keepers.issuer_of(provider), known.provider_metadata)
         self.tokens.bind(binding)
         self.tokens.pin(_first_audience(identity.resource, spec))
-
-    def _issuer_of(self, provider: Provider) -> str:
-        keeper = self._keeper
-        known = keeper is not None and keeper.provider is provider and isinstance(keeper.trusted, Trusted)
-        return keeper.trusted.trust.issuer if known else ""  # type: ignore[union-attr]  # `known` says that it is
 
 
 def _first_audience(identity: Identity, spec: ProviderSpec) -> str:

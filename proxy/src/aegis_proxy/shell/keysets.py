@@ -14,7 +14,7 @@ from twisted.python.failure import Failure
 from aegis_idp.errors import ProviderError, Unavailable
 from aegis_idp.http import Http
 from aegis_idp.values import KeySetUrl, Trust
-from aegis_proxy.core.assembly import Trusted, Untrusted
+from aegis_proxy.core.acceptance import Trusted, Untrusted
 from aegis_proxy.core.backoff import Backoff
 from aegis_proxy.core.keys import KeySet, KeySetError, read_key_set
 from aegis_proxy.core.refresh import RefetchGate, key_set_period, spread
@@ -95,6 +95,11 @@ class TrustKeeper:
             self._waiting.append(waiting)
         waiting.addCallback(lambda _: self._note_if_unknown(kid))
         return waiting
+
+    @property
+    def tried(self) -> bool:
+        """Whether a round has come to an end, well or not."""
+        return isinstance(self.trusted, Trusted) or bool(self.problem)
 
     def key_age(self) -> float:
         """Seconds since the keys were fetched; 0 if they never were."""

@@ -180,6 +180,8 @@ class Proxy:
             yield f"aegis_{name}_total", "counter", meaning, samples
         for name, value in self._control.gauges().items():
             yield f"aegis_{name}", "gauge", _GAUGES[name], [({}, value)]
+        usable = [({"provider": name}, count) for name, count in self._control.usable_keys().items()]
+        yield "aegis_provider_keys", "gauge", "Keys with which callers can be verified, by accepted provider.", usable
         yield "aegis_log_lines_dropped_total", "counter", "Lines that nobody read in time.", [({}, self._log.dropped)]
         yield "aegis_open_files", "gauge", "Open files and sockets.", [({}, open_files())]
         yield "aegis_open_files_limit", "gauge", "How many of them there may be.", [({}, self._files)]

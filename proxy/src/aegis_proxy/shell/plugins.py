@@ -6,6 +6,7 @@ from typing import Any
 from attrs import field, frozen
 from twisted.internet.defer import CancelledError
 
+from aegis_api.annotations import MOST_PROVIDERS
 from aegis_api.names import Subject
 from aegis_api.provider import ProviderSpec
 from aegis_api.reading import Node, ParseError
@@ -16,8 +17,8 @@ from aegis_idp.plugin import Plugin
 from aegis_idp.settings import read_settings
 from aegis_idp.values import Principal, Secret, TokenRequest, Trust
 
-# A pod has one provider, or two while it moves; a few more while an operator tries settings.
-_REMEMBERED = 4
+# Those that a pod may accept, its own, and a few more while an operator tries settings.
+_REMEMBERED = 2 * MOST_PROVIDERS
 
 
 class PluginDefect(Exception):  # named by what happened
