@@ -3,12 +3,12 @@ from typing import Any
 
 import pytest
 from twisted.internet.defer import Deferred
-from twisted.internet.error import CannotListenError
-from twisted.internet.protocol import ClientFactory, Factory, Protocol, connectionDone
+from twisted.internet.error import CannotListenError, ConnectionRefusedError, UserError
+from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.python.failure import Failure
 
 from aegis_proxy.shell.crowd import Crowd
-from aegis_proxy.shell.transport import ImmediateServer, connect, listen
+from aegis_proxy.shell.transport import Dial, ImmediateServer, listen
 from support.on_reactor import on_reactor, reactor
 
 LONG = b"0123456789" * 1_000_000
@@ -48,12 +48,12 @@ class Pair:
     def __init__(self) -> None:
         self.server, self.client = Recorder(), Recorder()
         self.crowd = Crowd(1)
-        accepting, dialling = Factory(), ClientFactory()
+        accepting = Factory()
         accepting.buildProtocol = lambda _: self.server  # type: ignore[method-assign,assignment]  # this one, once
-        dialling.buildProtocol = lambda _: self.client  # type: ignore[method-assign,assignment]  # this one, once
-        dialling.noisy = accepting.noisy = False
+        accepting.noisy = False
         self.port = listen(reactor, "127.0.0.1", 0, accepting, self.crowd)
-        connect(reactor, ("127.0.0.1", self.port.getHost().port), dialling, 5.0)
+        failed = self.client.made.errback
+        self.dial = Dial(reactor, ("127.0.0.1", self.port.getHost().port), lambda: self.client, failed, 60.0)
 
     async def made(self) -> None:
         await self.server.made
@@ -108,6 +108,40 @@ def test_a_lost_connection_takes_no_more() -> None:
         client.write(b"x")
         await pair.server.lost
         assert pair.crowd.sockets == 0
+
+    on_reactor(work())
+
+
+def test_nothing_is_left_of_a_dial_that_came_to_something() -> None:
+    """No timer, and giving it up later does nothing."""
+
+    async def work() -> None:
+        pair = Pair()
+        await pair.made()
+        assert pair.client.transport is not None
+        assert not pair.dial._timer.active()
+        pair.dial.cancel()
+        pair.client.transport.write(b"x")
+        pair.client.transport.loseConnection()
+        await pair.client.lost
+        await pair.server.lost
+        assert pair.server.data == b"x"
+
+    on_reactor(work())
+
+
+def test_a_dial_that_fails_says_so_once() -> None:
+    """Refused by the other side, or given up; what comes later is no news."""
+
+    async def work() -> None:
+        for given_up, error in ((False, ConnectionRefusedError), (True, UserError)):
+            failed: Deferred[None] = Deferred()
+            dial = Dial(reactor, ("127.0.0.1", 1), Recorder, failed.errback, 60.0)
+            if given_up:
+                dial.cancel()
+            with pytest.raises(error):
+                await failed
+            dial.cancel()
 
     on_reactor(work())
 

@@ -1,9 +1,13 @@
+import gc
 import socket
+import weakref
 from collections.abc import Iterator
 from contextlib import ExitStack
+from typing import Any
 
 import pytest
 from twisted.internet.defer import Deferred
+from twisted.internet.task import deferLater
 
 from aegis_proxy.core.fields import egress_role
 from aegis_proxy.core.h2_events import Fields
@@ -123,6 +127,31 @@ def test_the_last_connection_used_is_the_first_one_taken(http: HttpInMemory) -> 
     assert pool.take(APP) is None
 
 
+def test_what_nobody_needs_for_a_minute_is_closed(http: HttpInMemory) -> None:
+    """Who is asked again and again keeps the connections that this takes, and no more."""
+    for _ in range(2):
+        http.pool.connect(APP)
+    for connection in http.pool.opened:
+        connection.start(Exchange(), ASKED, GET, ended=True)
+        connection.dataReceived(OK)
+        connection.release(complete=True)
+    for _ in range(61):
+        http.pool.sweep()
+        needed = http.pool.take(APP)
+        assert needed is http.pool.opened[1]
+        needed.start(Exchange(), ASKED, GET, ended=True)
+        needed.dataReceived(OK)
+        needed.release(complete=True)
+    http.clock.advance(0)
+    assert [http.pool.app(number).ended for number in range(2)] == ["aborted", ""]
+    for _ in range(61):
+        http.pool.sweep()
+    http.clock.advance(0)
+    assert http.pool.app(1).ended == "aborted"
+    assert http.pool.take(APP) is None
+    assert not http.pool._idle
+
+
 @pytest.mark.parametrize("late", [b"HTTP/1.1 200 OK\r\n\r\n", b"x"])
 def test_f29_an_idle_connection_that_speaks_is_dropped(http: HttpInMemory, late: bytes) -> None:
     """Nobody asked for what it says; it must not answer the next request."""
@@ -174,6 +203,29 @@ def test_a_host_that_does_not_answer_is_given_up() -> None:
             pool.close()
 
     on_reactor(work())
+
+
+def test_what_is_gone_leaves_nothing_to_collect() -> None:
+    """A cycle would stay until the garbage collector comes, and thousands of connections come and go until then."""
+
+    async def work() -> None:
+        with socket.create_server(("127.0.0.1", 0)) as listening:
+            pool = UpstreamPool(reactor)
+            connection = await pool.connect(listening.getsockname())
+            left: list[weakref.ref[Any]] = [weakref.ref(connection), weakref.ref(connection.transport)]
+            connection.abandon()
+            del connection
+            for _ in range(1000):
+                if not any(reference() for reference in left):
+                    return
+                await deferLater(reactor, 0.02)
+        raise AssertionError("they are still there")
+
+    gc.disable()
+    try:
+        on_reactor(work())
+    finally:
+        gc.enable()
 
 
 def test_a_connection_that_nobody_waits_for_is_not_made() -> None:

@@ -200,6 +200,7 @@ class Proxy:
     def _sweep(self) -> None:
         for server in self._servers:
             server.sweep()
+        self._pool.sweep()
         for review in self._reviews:
             review.due()
 

@@ -7,8 +7,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone
-from twisted.internet.interfaces import IAddress, IConnector
-from twisted.internet.protocol import ClientFactory, connectionDone
+from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 
 from aegis_proxy.core.framing import LAST_CHUNK, Decoder, LengthDecoder, UntilCloseDecoder, chunk
@@ -18,12 +17,14 @@ from aegis_proxy.core.refusals import UPSTREAM_BROKEN, UPSTREAM_UNREACHABLE, Ref
 from aegis_proxy.core.request import Body, Request
 from aegis_proxy.core.response import STATUS_LINE, parse_response
 from aegis_proxy.shell.calls import Caller
-from aegis_proxy.shell.transport import TcpProtocol, Transport, connect
+from aegis_proxy.shell.transport import Dial, TcpProtocol, Transport
 
 Address = tuple[str, int]
 
 _MAX_INTERIM = 8
 _NO_BODY = LengthDecoder(0)
+# For how many sweeps, which are about as many seconds, a connection is kept that nobody needs.
+_IDLE = 60
 # Of how many upstreams we know that they speak HTTP/2 alone.
 _REMEMBERED = 1024
 
@@ -39,10 +40,11 @@ class UpstreamConnection(TcpProtocol):
 
     def __init__(self, pool: "UpstreamPool", address: Address, made: "Deferred[UpstreamConnection]") -> None:
         self._pool = pool
-        self._made = made
+        self._made: Deferred[UpstreamConnection] | None = made
         self.address = address
         self.endpoint: Address | None = None  # our side of it
         self.reused = False
+        self.kept_at = 0  # in the sweeps of its pool
         self._caller: Caller | None = None
         self._method = b""
         self._upgrade = b""
@@ -56,7 +58,9 @@ class UpstreamConnection(TcpProtocol):
     def connectionMade(self) -> None:
         self.transport.setTcpNoDelay(True)
         self.transport.registerProducer(self, True)
-        self._made.callback(self)
+        made, self._made = self._made, None
+        assert made is not None
+        made.callback(self)
 
     def start(self, caller: Caller, request: Request, head: bytes, *, ended: bool) -> None:
         self._caller = caller
@@ -179,33 +183,17 @@ class UpstreamConnection(TcpProtocol):
         caller.broken(Refused(UPSTREAM_BROKEN, "the connection was closed before the response was whole"), unanswered)
 
 
-class _Connecting(ClientFactory):
-    noisy = False
-
-    def __init__(self, pool: "UpstreamPool", address: Address, made: "Deferred[UpstreamConnection]") -> None:
-        self._pool = pool
-        self._address = address
-        self._made = made
-
-    def buildProtocol(self, addr: IAddress | None) -> UpstreamConnection:
-        return UpstreamConnection(self._pool, self._address, self._made)
-
-    def clientConnectionFailed(self, connector: IConnector, reason: Failure) -> None:
-        self._made.errback(
-            Refused(UPSTREAM_UNREACHABLE, f"{self._address[0]}:{self._address[1]}: {reason.value.__class__.__name__}")
-        )
-
-
 class UpstreamPool:
-    """Idle connections by address; the last one used is the first one taken."""
+    """Idle connections by address, at most `idle` for each; the last one used is the first one taken."""
 
-    def __init__(self, reactor: Any, connect_timeout: float = 5.0, idle: int = 256) -> None:
+    def __init__(self, reactor: Any, connect_timeout: float = 5.0, idle: int = 1024) -> None:
         self.reactor = reactor
         self._connect_timeout = connect_timeout
         self._limit = idle
         self._idle: dict[Address, deque[UpstreamConnection]] = {}
         self._endpoints: set[Address | None] = set()
         self._http2: dict[Address, None] = {}
+        self._sweeps = 0
 
     def take(self, address: Address) -> UpstreamConnection | None:
         idle = self._idle.get(address)
@@ -213,8 +201,14 @@ class UpstreamPool:
 
     def connect(self, address: Address) -> "Deferred[UpstreamConnection]":
         """A new connection; fails with Refused."""
-        made: Deferred[UpstreamConnection] = Deferred(lambda _: connector.disconnect())
-        connector = connect(self.reactor, address, _Connecting(self, address, made), self._connect_timeout)
+        made: Deferred[UpstreamConnection] = Deferred(lambda _: dial.cancel())
+
+        def failed(failure: Failure) -> None:
+            made.errback(Refused(UPSTREAM_UNREACHABLE, f"{address[0]}:{address[1]}: {type(failure.value).__name__}"))
+
+        dial = Dial(
+            self.reactor, address, lambda: UpstreamConnection(self, address, made), failed, self._connect_timeout
+        )
         return made.addCallback(self._remember)
 
     def _remember(self, connection: UpstreamConnection) -> UpstreamConnection:
@@ -247,6 +241,7 @@ class UpstreamPool:
         idle = self._idle.get(connection.address)
         if idle is None:
             idle = self._idle[connection.address] = deque()
+        connection.kept_at = self._sweeps
         idle.append(connection)
         if len(idle) > self._limit:
             idle.popleft().abandon()
@@ -258,6 +253,15 @@ class UpstreamPool:
             idle.remove(connection)
             if not idle:
                 del self._idle[connection.address]
+
+    def sweep(self) -> None:
+        """Closes what nobody has needed for a while; called about once a second."""
+        self._sweeps += 1
+        for address, idle in list(self._idle.items()):
+            while idle and self._sweeps - idle[0].kept_at > _IDLE:
+                idle.popleft().abandon()
+            if not idle:
+                del self._idle[address]
 
     def close(self) -> None:
         for idle in self._idle.values():
