@@ -7,7 +7,8 @@ from aegis_idp.errors import Misconfigured
 def destinations(hosts: tuple[HostPattern, ...]) -> tuple[str, ...]:
     """The audience of each host that may receive a token, each once: `<service>.<namespace>.svc`.
 
-    Raises Misconfigured for patterns, which stand for names that nobody knows yet.
+    A host that is no Service has none, and a proxy asks for none. Raises Misconfigured for patterns, which stand for
+    names that nobody knows yet.
     """
     patterns = [host.text for host in hosts if not host.exact]
     if patterns:
@@ -16,4 +17,4 @@ def destinations(hosts: tuple[HostPattern, ...]) -> tuple[str, ...]:
             f"{', '.join(patterns)} stands for many: list the exact hosts, like orders.shop.svc, in "
             "Identity.spec.egress.hosts"
         )
-    return tuple(dict.fromkeys(service_host(host.text) or host.text for host in hosts))
+    return tuple(dict.fromkeys(audience for host in hosts if (audience := service_host(host.text))))

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from attrs import field, frozen
 
-from aegis_api.hosts import service_host
+from aegis_idp.destinations import destinations
 from aegis_idp.errors import Misconfigured
 from aegis_idp.values import Owner, PodContext, ProvisionRequest
 from aegis_idp_vault.names import role_suffix
@@ -48,13 +48,7 @@ def wanted_roles(request: ProvisionRequest | PodContext) -> dict[str, str]:
     """The audience of each role, by the suffix of its name. Raises Misconfigured where they cannot be listed."""
     if not request.audience_per_destination:
         return {role_suffix(request.audience): request.audience}
-    patterns = [host.text for host in request.hosts if not host.exact]
-    if patterns:
-        raise Misconfigured(
-            f"with audiencePerDestination, Vault must have a role for each destination, and {', '.join(patterns)} "
-            "stands for many: list the exact hosts, like orders.shop.svc, in Identity.spec.egress.hosts"
-        )
-    audiences = dict.fromkeys(audience for host in request.hosts if (audience := service_host(host.text)))
+    audiences = destinations(request.hosts)
     if len(audiences) > MOST_DESTINATIONS:
         raise Misconfigured(
             f"{len(audiences)} destinations in Identity.spec.egress.hosts, wanted at most {MOST_DESTINATIONS}: more do "
