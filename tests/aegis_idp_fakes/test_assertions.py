@@ -8,6 +8,7 @@ from aegis_api.names import Subject
 from aegis_idp.conformance import Cluster
 from aegis_idp.conformance.signing import SigningKey
 from aegis_idp_fakes.assertions import Assertion, BadAssertion, Fault, judged, unverified
+from support.api_cluster import AsPod
 
 ORDERS = Subject("shop", "orders")
 
@@ -61,3 +62,10 @@ def test_the_issuer_is_looked_up_before_anything_is_verified() -> None:
     assert unverified(SigningKey.make().sign({"iss": "https://i"})) == {"iss": "https://i"}
     with pytest.raises(BadAssertion):
         unverified("x")
+
+
+def test_a_private_cluster_may_be_reached_another_way() -> None:
+    """As by somebody who gave its keys to the provider: the host of a fake says how issuers' documents are fetched."""
+    with Cluster() as private:
+        token = private.token(ORDERS, "a").reveal()
+        assert judged(token, private.issuer, ("ES256",), AsPod(private.http())).subject == str(ORDERS)

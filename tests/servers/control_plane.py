@@ -13,11 +13,11 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from servers import audit, kubeconfig
+from servers import audit
 from servers.build import Report, programs, say
 from servers.certificates import CertificateAuthority, write_signing_key
 from servers.etcd import Etcd
-from servers.kubeconfig import CertificateUser, TokenUser
+from servers.kubeconfig import CertificateUser
 from servers.processes import ServerProcess, free_port
 from support.api_server import ApiServer
 from support.kube_client import KubeClient, path_of
@@ -96,22 +96,6 @@ class ControlPlane(ApiServer):
         self.stop_api_server()
         self._etcd.compact()
         self.start_api_server()
-
-    def service_account_kubeconfig(self, namespace: str, service_account: str, server: str | None = None) -> Path:
-        """A kubeconfig of that ServiceAccount, with a fresh token."""
-        user = TokenUser(self.token(namespace, service_account))
-        return self.kubeconfig_of(f"{namespace}-{service_account}", user, namespace, server)
-
-    def kubeconfig_of(
-        self, name: str, user: TokenUser | CertificateUser, namespace: str = "default", server: str | None = None
-    ) -> Path:
-        """A kubeconfig of `user`, as a file of that name; `server` is a detour to this server, for example a Gate."""
-        path = self.ca_file.with_name(f"{name}.kubeconfig")
-        return kubeconfig.write(path, server or self.url, self.ca_file, user, namespace)
-
-    def log_of(self, name: str) -> Path:
-        """Where a further process of this run writes its log; the file is gone with the control plane."""
-        return self._folder / f"{name}.log"
 
     def _ready(self) -> bool:
         try:

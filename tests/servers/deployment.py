@@ -16,7 +16,8 @@ from aegis_api.resources import API_VERSION, KINDS
 from servers.audit import AskedFor
 from servers.control_plane import ControlPlane
 from servers.processes import ServerProcess
-from support.kube_client import Answer, Object, path_of
+from support.api_server import ApiServer
+from support.kube_client import Answer, KubeClient, Object, path_of
 from support.waiting import eventually
 
 ROOT = Path(__file__).parents[2]
@@ -31,7 +32,7 @@ def deployed(*kinds: str) -> list[Object]:
     return [doc for file in files for doc in yaml.safe_load_all(file.read_text()) if doc["kind"] in kinds]
 
 
-def install(cluster: ControlPlane) -> None:
+def install(cluster: ApiServer) -> None:
     """Apply the CRDs, the namespace, the ServiceAccounts and their rights, and wait until these are in force."""
     for file in sorted((ROOT / "crds").glob("*.yaml")):
         cluster.install_crd(yaml.safe_load(file.read_text()))
@@ -45,7 +46,7 @@ def install(cluster: ControlPlane) -> None:
     eventually(lambda: all(user.get(nothing).status == 404 for user in users))
 
 
-def function_process(cluster: ControlPlane, name: str, server: str | None = None, **variables: str) -> ServerProcess:
+def function_process(cluster: ApiServer, name: str, server: str | None = None, **variables: str) -> ServerProcess:
     """The Knative Service of that name as a process; `variables` are those that differ on this machine.
 
     `server` is a detour to the API server, for example the URL of a Gate.
@@ -80,12 +81,11 @@ def no_right_missing(cluster: ControlPlane, *accounts: str) -> Iterator[None]:
     assert not missing, missing
 
 
-class UserNamespace:
+class MeshNamespace:
     """What a user of the mesh does in a namespace."""
 
-    def __init__(self, cluster: ControlPlane, name: str) -> None:
-        self.cluster, self.name = cluster, name
-        self.client = cluster.client
+    def __init__(self, client: KubeClient, name: str) -> None:
+        self.client, self.name = client, name
 
     def path(self, kind: str, name: str | None = None) -> str:
         """The URL path of an object of the mesh."""
@@ -134,3 +134,11 @@ class UserNamespace:
         """The status of that condition: True, False, Unknown, or None when it is not there."""
         conditions = self.status(path).get("conditions", [])
         return next((item["status"] for item in conditions if item["type"] == kind), None)
+
+
+class UserNamespace(MeshNamespace):
+    """The same on a real control plane."""
+
+    def __init__(self, cluster: ControlPlane, name: str) -> None:
+        super().__init__(cluster.client, name)
+        self.cluster = cluster

@@ -4,19 +4,22 @@ Only what needs a node differs: listeners take free ports of loopback, and files
 """
 
 import json
+import re
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 from aegis_api.annotations import PROXY_CONTAINER
 from aegis_webhook.pods import TOKENS_VOLUME
-from servers.control_plane import ControlPlane
 from servers.processes import ServerProcess
+from support.api_server import ApiServer
 from support.kube_client import Object
 from support.raw_client import Answer, RawClient
 from support.secret_search import search
 from support.waiting import eventually
 
 LISTENING_SECONDS = 30.0
+_REFUSED = re.compile(r'aegis_requests_total\{direction="inbound",decision="deny",reason="(\w+)".*\} ([0-9]+)')
 
 
 class Sidecar:
@@ -24,19 +27,24 @@ class Sidecar:
 
     def __init__(
         self,
-        cluster: ControlPlane,
+        cluster: ApiServer,
         pod: Object,
         folder: Path,
         app: int = 9,
         server: str | None = None,
         destinations: dict[str, int] = {},
+        trusted: Path | None = None,
     ) -> None:
-        """`app` is the app's port; `destinations` are ports on loopback by `HOST:PORT`, for want of a cluster's DNS."""
+        """`app` is the app's port; `destinations` are ports on loopback by `HOST:PORT`, for want of a cluster's DNS.
+
+        `trusted` is a file of certificates that stand for those of the image.
+        """
         metadata, spec = pod["metadata"], pod["spec"]
         space, account = metadata["namespace"], spec["serviceAccountName"]
         (container,) = (item for item in spec["initContainers"] if item["name"] == PROXY_CONTAINER)
         fields = {"metadata.namespace": space, "metadata.name": metadata["name"]}
         variables = {item["name"]: _value(item, fields) for item in container["env"]}
+        image = {"SSL_CERT_FILE": str(trusted)} if trusted else {}
         listeners = [name for name in ("ingress", "egress", "admin") if variables[f"AEGIS_{name.upper()}_LISTEN"]]
         (folder / "connect-to").write_text("".join(f"{at} 127.0.0.1:{to}\n" for at, to in destinations.items()))
         self.tokens = _project(cluster, pod, folder)
@@ -48,7 +56,7 @@ class Sidecar:
             f"--token-file={folder / Path(variables.get('AEGIS_TOKEN_FILE', 'none')).name}",
         ]
         log = folder / f"{metadata['name']}.log"
-        self.process = ServerProcess([*container["command"], *container["args"], *flags], log, variables)
+        self.process = ServerProcess([*container["command"], *container["args"], *flags], log, variables | image)
 
     def __enter__(self) -> "Sidecar":
         self.process.start()
@@ -84,6 +92,11 @@ class Sidecar:
         """Whether such a request reaches the app."""
         return self.call(token, target, method).status == 200
 
+    def refusals(self) -> Counter[str]:
+        """How often requests from outside were refused, by reason."""
+        metrics = self._ask("admin", "/metrics").body.decode()
+        return Counter({reason: int(count) for reason, count in _REFUSED.findall(metrics)})
+
     def send(self, url: str, host: str) -> Answer:
         """A request of the app to the world, by HTTP_PROXY."""
         return self._ask("egress", url, host=host)
@@ -100,7 +113,7 @@ def _value(item: Object, fields: dict[str, str]) -> str:
     return fields[item["valueFrom"]["fieldRef"]["fieldPath"]] if "valueFrom" in item else item.get("value", "")
 
 
-def _project(cluster: ControlPlane, pod: Object, folder: Path) -> dict[str, str]:
+def _project(cluster: ApiServer, pod: Object, folder: Path) -> dict[str, str]:
     """Writes the tokens that the pod's volume asks for (TokenRequest), and gives them by audience."""
     found = {}
     for volume in pod["spec"].get("volumes", []):

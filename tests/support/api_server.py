@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from servers import kubeconfig
+from servers.kubeconfig import CertificateUser, TokenUser
 from support.kube_client import KubeClient, path_of
 from support.waiting import eventually
 
@@ -20,6 +22,22 @@ class ApiServer(ABC):
     @abstractmethod
     def expire_resource_versions(self) -> None:
         """Make every resourceVersion seen so far too old: a watch from one of them gets 410 Expired."""
+
+    def service_account_kubeconfig(self, namespace: str, service_account: str, server: str | None = None) -> Path:
+        """A kubeconfig of that ServiceAccount, with a fresh token."""
+        user = TokenUser(self.token(namespace, service_account))
+        return self.kubeconfig_of(f"{namespace}-{service_account}", user, namespace, server)
+
+    def kubeconfig_of(
+        self, name: str, user: TokenUser | CertificateUser, namespace: str = "default", server: str | None = None
+    ) -> Path:
+        """A kubeconfig of `user`, as a file of that name; `server` is a detour to this server, for example a Gate."""
+        path = self.ca_file.with_name(f"{name}.kubeconfig")
+        return kubeconfig.write(path, server or self.url, self.ca_file, user, namespace)
+
+    def log_of(self, name: str) -> Path:
+        """Where a further process of this run writes its log; the file is gone with the server."""
+        return self.ca_file.with_name(f"{name}.log")
 
     @property
     def issuer(self) -> str:

@@ -14,6 +14,7 @@ from aegis_idp_aws.policies import trust_policy
 from aegis_idp_aws.tokens import EXCHANGE_AUDIENCE
 from aegis_idp_fakes.aws import Account, Aws, Role
 from aegis_idp_fakes.aws.wire import error_answer
+from support.api_cluster import ApiCluster
 
 
 def aws_refusal(description: str) -> Response:
@@ -25,7 +26,7 @@ def aws_refusal(description: str) -> Response:
 class Tenancy:
     """A mesh at AWS: the account, and the role of the reconcile function."""
 
-    cluster: Cluster
+    cluster: Cluster | ApiCluster
     aws: Aws
     account: Account
     provisioner: Role
@@ -123,10 +124,15 @@ BOUNDARY_POLICY: Mapping[str, Any] = {
 def aws_account() -> Iterator[Tenancy]:
     """Its clients have to trust `aws.ca_file`."""
     with Cluster(public=True) as cluster, Aws() as aws:
-        account = aws.account()
-        account.providers[cluster.issuer] = (EXCHANGE_AUDIENCE,)
-        trust = trust_policy(account.id, cluster.issuer, str(HOST), EXCHANGE_AUDIENCE)
-        provisioner = account.register("aegis-reconcile", trust, policies={"aegis": provisioner_policy(account.id)})
-        made = Tenancy(cluster, aws, account, provisioner)
-        account.managed[made.boundary] = BOUNDARY_POLICY
-        yield made
+        yield tenancy_of(cluster, aws)
+
+
+def tenancy_of(cluster: Cluster | ApiCluster, aws: Aws) -> Tenancy:
+    """A new account that trusts the tokens of `cluster`."""
+    account = aws.account()
+    account.providers[cluster.issuer] = (EXCHANGE_AUDIENCE,)
+    trust = trust_policy(account.id, cluster.issuer, str(HOST), EXCHANGE_AUDIENCE)
+    provisioner = account.register("aegis-reconcile", trust, policies={"aegis": provisioner_policy(account.id)})
+    made = Tenancy(cluster, aws, account, provisioner)
+    account.managed[made.boundary] = BOUNDARY_POLICY
+    return made

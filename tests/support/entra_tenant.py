@@ -11,13 +11,14 @@ from aegis_idp.conformance import HOST, Cluster, ProviderUnderTest
 from aegis_idp_azure import PLUGIN
 from aegis_idp_azure.tokens import EXCHANGE_AUDIENCE
 from aegis_idp_fakes.entra import Application, Directory, Entra, Federation
+from support.api_cluster import ApiCluster
 
 
 @define
 class Tenant:
     """A mesh at Entra ID: the resource that its tokens are for, and the application of the reconcile function."""
 
-    cluster: Cluster
+    cluster: Cluster | ApiCluster
     entra: Entra
     directory: Directory
     resource: Application
@@ -59,8 +60,13 @@ class Tenant:
 def entra_tenant() -> Iterator[Tenant]:
     """Its clients have to trust `entra.ca_file`."""
     with Cluster(public=True, algorithm="RS256") as cluster, Entra() as entra:
-        directory = entra.tenant()
-        resource = directory.register(uris=("api://mesh",))
-        made = Tenant(cluster, entra, directory, resource, entra.provisioner(directory))
-        made.federate(made.provisioner, HOST)
-        yield made
+        yield tenant_of(cluster, entra)
+
+
+def tenant_of(cluster: Cluster | ApiCluster, entra: Entra) -> Tenant:
+    """A new tenant, whose application for the reconcile function trusts its tokens of `cluster`."""
+    directory = entra.tenant()
+    resource = directory.register(uris=("api://mesh",))
+    made = Tenant(cluster, entra, directory, resource, entra.provisioner(directory))
+    made.federate(made.provisioner, HOST)
+    return made

@@ -11,13 +11,14 @@ from aegis_idp.conformance import HOST, Cluster, ProviderUnderTest
 from aegis_idp_fakes.google import Google, Project
 from aegis_idp_fakes.google.project import ALL_PERMISSIONS
 from aegis_idp_gcp import PLUGIN
+from support.api_cluster import ApiCluster
 
 
 @define
 class Mesh:
     """A mesh at Google Cloud, whose reconcile function may do what docs/providers/gcp.md gives it."""
 
-    cluster: Cluster
+    cluster: Cluster | ApiCluster
     google: Google
     project: Project
 
@@ -51,6 +52,11 @@ class Mesh:
 def google_project() -> Iterator[Mesh]:
     """Its clients have to trust `google.ca_file`."""
     with Cluster(public=True) as cluster, Google() as google:
-        project = google.project("aegis-mesh", cluster.issuer)
-        project.permissions[project.member(str(HOST))] = ALL_PERMISSIONS
-        yield Mesh(cluster, google, project)
+        yield mesh_of(cluster, google)
+
+
+def mesh_of(cluster: Cluster | ApiCluster, google: Google, name: str = "aegis-mesh") -> Mesh:
+    """A new project, whose pool trusts the tokens of `cluster`."""
+    project = google.project(name, cluster.issuer)
+    project.permissions[project.member(str(HOST))] = ALL_PERMISSIONS
+    return Mesh(cluster, google, project)

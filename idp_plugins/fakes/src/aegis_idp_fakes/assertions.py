@@ -8,7 +8,11 @@ from attrs import field, frozen
 
 from aegis_idp.blocking import BlockingHttp, run
 from aegis_idp.errors import ProviderError
+from aegis_idp.http import Http
 from aegis_idp.openid import discover
+
+INTERNET: Http = BlockingHttp()
+"""How a provider reaches an issuer that is public."""
 
 
 class Fault(Enum):
@@ -47,15 +51,15 @@ def unverified(token: str) -> Mapping[str, object]:
     return claims
 
 
-def judged(token: str, issuer: str, algorithms: tuple[str, ...]) -> Assertion:
-    """The token of `issuer`, by the keys that its discovery document names. Raises BadAssertion."""
+def judged(token: str, issuer: str, algorithms: tuple[str, ...], http: Http = INTERNET) -> Assertion:
+    """The token of `issuer`, by the keys that its document, fetched with `http`, leads to. Raises BadAssertion."""
     try:
         header = jwt.get_unverified_header(token)
     except jwt.PyJWTError:
         raise BadAssertion(Fault.MALFORMED) from None
     if header.get("alg") not in algorithms:
         raise BadAssertion(Fault.ALGORITHM)
-    keys = [key for key in _keys(issuer) if key.key_id == header.get("kid")]
+    keys = [key for key in _keys(issuer, http) if key.key_id == header.get("kid")]
     if len(keys) != 1:
         raise BadAssertion(Fault.SIGNATURE)
     try:
@@ -77,8 +81,7 @@ def judged(token: str, issuer: str, algorithms: tuple[str, ...]) -> Assertion:
     return Assertion(issuer, claims["sub"], audiences, claims)
 
 
-def _keys(issuer: str) -> list[jwt.PyJWK]:
-    http = BlockingHttp()
+def _keys(issuer: str, http: Http) -> list[jwt.PyJWK]:
     try:
         found = run(discover(http, issuer))
         document = run(http.request("GET", found.jwks_uri)).good_answer("the issuer's keys")

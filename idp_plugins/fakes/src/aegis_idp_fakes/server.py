@@ -5,6 +5,8 @@ from tempfile import TemporaryDirectory
 from typing import Self
 
 from aegis_idp.conformance.loopback import Answer, LoopbackServer, Received
+from aegis_idp.http import Http
+from aegis_idp_fakes.assertions import INTERNET
 from aegis_idp_fakes.certificates import server_context
 from aegis_idp_fakes.faults import Faults
 from aegis_idp_fakes.propagation import Propagation
@@ -19,9 +21,13 @@ class Refusal(Exception):  # an answer, not a fault
 
 
 class FakeServer:
-    """`with` runs it. `url` is where it is; its clients have to trust `ca_file`."""
+    """`with` runs it. `url` is where it is; its clients have to trust `ca_file`.
 
-    def __init__(self) -> None:
+    `issuers` fetches what clusters publish of their issuers.
+    """
+
+    def __init__(self, issuers: Http = INTERNET) -> None:
+        self.issuers = issuers
         self._folder = TemporaryDirectory(prefix="aegis-idp-fakes-")
         context, self.ca_file = server_context(Path(self._folder.name))
         self._server = LoopbackServer(self._serve, context)

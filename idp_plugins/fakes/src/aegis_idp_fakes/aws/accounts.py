@@ -7,6 +7,8 @@ from typing import Any
 from attrs import define, evolve, field, frozen
 
 from aegis_idp.conformance.signing import KeyRing
+from aegis_idp.http import Http
+from aegis_idp_fakes.assertions import INTERNET
 from aegis_idp_fakes.aws.policies import Policy, allows
 from aegis_idp_fakes.propagation import Propagation
 
@@ -50,6 +52,7 @@ class Account:
     id: str
     issuer: str
     propagation: Propagation = field(repr=False)
+    issuers: Http = field(default=INTERNET, repr=False)
     federation_enabled: bool = True
     roles: dict[str, Role] = field(factory=dict)
     providers: dict[str, tuple[str, ...]] = field(factory=dict)

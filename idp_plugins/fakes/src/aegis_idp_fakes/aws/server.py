@@ -4,6 +4,8 @@ import uuid
 from urllib.parse import urlsplit
 
 from aegis_idp.conformance.loopback import Answer, Received
+from aegis_idp.http import Http
+from aegis_idp_fakes.assertions import INTERNET
 from aegis_idp_fakes.aws import iam, sts
 from aegis_idp_fakes.aws.accounts import Account, Session
 from aegis_idp_fakes.aws.signatures import signer
@@ -14,8 +16,8 @@ from aegis_idp_fakes.server import FakeServer
 class Aws(FakeServer):
     """`url` is the endpoint of STS (in `region`) and of IAM at once."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, issuers: Http = INTERNET) -> None:
+        super().__init__(issuers)
         self.region = "eu-west-1"
         self.accounts: dict[str, Account] = {}
         self.sessions: dict[str, Session] = {}
@@ -23,7 +25,8 @@ class Aws(FakeServer):
 
     def account(self) -> Account:
         """A new account, with an issuer and keys of its own."""
-        made = Account(f"{111122223333 + len(self.accounts)}", f"{self.url}/issuers/{uuid.uuid4()}", self.propagation)
+        number, issuer = f"{111122223333 + len(self.accounts)}", f"{self.url}/issuers/{uuid.uuid4()}"
+        made = Account(number, issuer, self.propagation, self.issuers)
         self.accounts[made.id] = made
         return made
 

@@ -67,7 +67,7 @@ def _shown(account: Account, token: str) -> Assertion:
         if clients is None:
             message = f"No OpenIDConnect provider found in your account for {issuer}"
             raise aws_error(400, "InvalidIdentityToken", message)
-        assertion = judged(token, str(issuer), _ALGORITHMS)
+        assertion = judged(token, str(issuer), _ALGORITHMS, account.issuers)
     except BadAssertion as bad:
         if bad.fault is Fault.EXPIRED:
             raise aws_error(400, "ExpiredTokenException", "Token expired") from None

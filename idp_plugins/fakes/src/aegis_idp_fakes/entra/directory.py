@@ -6,6 +6,8 @@ from typing import Any
 
 from attrs import define, field, frozen
 
+from aegis_idp.http import Http
+from aegis_idp_fakes.assertions import INTERNET
 from aegis_idp_fakes.propagation import Propagation
 
 
@@ -53,6 +55,7 @@ class Directory:
 
     tenant: str
     propagation: Propagation
+    issuers: Http = field(default=INTERNET, repr=False)
     applications: dict[str, Application] = field(factory=dict)
     deleted: dict[str, Application] = field(factory=dict)
 

@@ -5,6 +5,8 @@ from urllib.parse import urlsplit
 
 from aegis_idp.conformance.loopback import Answer, Received
 from aegis_idp.conformance.signing import KeyRing
+from aegis_idp.http import Http
+from aegis_idp_fakes.assertions import INTERNET
 from aegis_idp_fakes.entra.directory import Application, Directory
 from aegis_idp_fakes.entra.errors import aadsts, graph_error
 from aegis_idp_fakes.entra.graph import Graph
@@ -18,15 +20,15 @@ class Entra(FakeServer):
     All tenants share one set of keys, as they do in the cloud: who compares no tenant takes the tokens of all.
     """
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, issuers: Http = INTERNET) -> None:
+        super().__init__(issuers)
         self.keys = KeyRing("RS256")
         self.directories: dict[str, Directory] = {}
         self._graph = Graph(self.directories, self.keys)
 
     def tenant(self) -> Directory:
         """A new tenant. Graph is an application in it, as in every one; its tokens are of version 1."""
-        directory = Directory(str(uuid.uuid4()), self.propagation)
+        directory = Directory(str(uuid.uuid4()), self.propagation, self.issuers)
         directory.register(uris=(self.url,), token_version=1, properties={"displayName": "Microsoft Graph"})
         self.directories[directory.tenant] = directory
         return directory

@@ -45,7 +45,7 @@ def _client(directory: Directory, form: Mapping[str, str]) -> Application:
         known = [one for one in client.federations.values() if directory.propagation.reached(one.born)]
         if issuer not in {one.issuer for one in known}:
             raise aadsts(700211, "No matching federated identity record found for presented assertion issuer.")
-        assertion = judged(token, str(issuer), _ALGORITHMS)
+        assertion = judged(token, str(issuer), _ALGORITHMS, directory.issuers)
     except BadAssertion as bad:
         raise _BAD[bad.fault] from None
     _match(known, assertion)

@@ -47,7 +47,7 @@ class Exchange:
         try:
             if unverified(token).get("iss") != project.issuer:
                 raise sts_error("invalid_grant", "The issuer in ID Token does not match the expected ones.")
-            assertion = judged(token, project.issuer, _ALGORITHMS)
+            assertion = judged(token, project.issuer, _ALGORITHMS, project.issuers)
         except BadAssertion as bad:
             raise sts_error("invalid_grant", f"The given credential is rejected: {bad}.") from None
         if f"https://iam.googleapis.com/{project.pool_provider}" not in assertion.audiences:

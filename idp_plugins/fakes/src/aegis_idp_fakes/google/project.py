@@ -5,6 +5,8 @@ from typing import Any
 
 from attrs import define, field
 
+from aegis_idp.http import Http
+from aegis_idp_fakes.assertions import INTERNET
 from aegis_idp_fakes.propagation import Propagation
 
 WORKLOAD_USER = "roles/iam.workloadIdentityUser"
@@ -37,6 +39,7 @@ class Project:
     number: int
     issuer: str
     propagation: Propagation
+    issuers: Http = field(default=INTERNET, repr=False)
     accounts: dict[str, Account] = field(factory=dict)
     permissions: dict[str, frozenset[str]] = field(factory=dict)
 

@@ -4,6 +4,8 @@ from urllib.parse import unquote, urlsplit
 
 from aegis_idp.conformance.loopback import Answer, Received
 from aegis_idp.conformance.signing import KeyRing
+from aegis_idp.http import Http
+from aegis_idp_fakes.assertions import INTERNET
 from aegis_idp_fakes.google import iam
 from aegis_idp_fakes.google.errors import api_error
 from aegis_idp_fakes.google.exchange import Exchange
@@ -18,15 +20,15 @@ class Google(FakeServer):
     project of the address takes the tokens of all.
     """
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, issuers: Http = INTERNET) -> None:
+        super().__init__(issuers)
         self.keys = KeyRing("RS256")
         self.projects: dict[str, Project] = {}
         self._exchange = Exchange(self.projects)
 
     def project(self, name: str, issuer: str) -> Project:
         """A new project, whose pool trusts the tokens of `issuer`."""
-        made = Project(name, 1000 + len(self.projects), issuer, self.propagation)
+        made = Project(name, 1000 + len(self.projects), issuer, self.propagation, self.issuers)
         self.projects[name] = made
         return made
 

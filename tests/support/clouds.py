@@ -1,0 +1,68 @@
+"""The clouds that only fakes stand for, in one shape: a provider's spec, two customers, and what they were shown."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from attrs import field, frozen
+
+from aegis_idp.conformance import ProviderUnderTest
+from aegis_idp.http import Http
+from aegis_idp_fakes.aws import Aws
+from aegis_idp_fakes.entra import Entra
+from aegis_idp_fakes.google import Google
+from aegis_idp_fakes.server import FakeServer
+from support.api_cluster import ApiCluster
+from support.aws_account import tenancy_of
+from support.entra_tenant import tenant_of
+from support.google_project import mesh_of
+
+_TOKENS_IN_FORMS = ("client_assertion", "subject_token", "WebIdentityToken")
+
+
+@frozen
+class Cloud:
+    """A fake cloud with two customers, who both trust the same cluster: `ours`, and `others`, whom we know nothing of.
+
+    `issued` are the secrets that it gave away beside those that come back in requests.
+    """
+
+    type: str
+    server: FakeServer
+    ours: ProviderUnderTest
+    others: ProviderUnderTest
+    issued: Callable[[], list[str]] = field(default=list, repr=False)
+
+    @property
+    def spec(self) -> dict[str, object]:
+        return {"type": self.type, "audience": self.ours.audience, "config": dict(self.ours.config)}
+
+    def secrets(self) -> list[str]:
+        """All that was shown to it and must not show anywhere else."""
+        found = self.issued()
+        for request in self.server.requests:
+            form = request.form() if b"=" in request.body else {}
+            shown = [request.bearer(), request.headers.get("x-amz-security-token", "")]
+            found += filter(None, [*shown, *(form.get(name, "") for name in _TOKENS_IN_FORMS)])
+        return found
+
+
+@contextmanager
+def cloud(name: str, cluster: ApiCluster, issuers: Http) -> Iterator[Cloud]:
+    """`aws`, `azure` or `gcp`; `issuers` fetches what `cluster` says of its issuer. Clients trust `server.ca_file`."""
+    match name:
+        case "aws":
+            with Aws(issuers) as aws:
+
+                def issued() -> list[str]:
+                    return [part for one in aws.sessions.values() for part in (one.secret, one.token)]
+
+                yield Cloud(name, aws, tenancy_of(cluster, aws).provider(), tenancy_of(cluster, aws).provider(), issued)
+        case "azure":
+            with Entra(issuers) as entra:
+                yield Cloud(name, entra, tenant_of(cluster, entra).provider(), tenant_of(cluster, entra).provider())
+        case "gcp":
+            with Google(issuers) as google:
+                ours, others = mesh_of(cluster, google), mesh_of(cluster, google, "another-mesh")
+                yield Cloud(name, google, ours.provider(), others.provider())
+        case _:
+            raise LookupError(name)
