@@ -66,6 +66,16 @@ def test_only_cluster_providers_have_a_selector() -> None:
         )
 
 
+def test_the_status_says_whose_tokens_they_are() -> None:
+    """At both kinds; the issuer may not be known, and what is odd counts as absent."""
+    own = {"metadata": {"name": "a", "namespace": "shop"}, "spec": SPEC}
+    said = {"issuer": "https://idp.example"}
+    assert read_identity_provider(Node({**own, "status": said})).issuer == "https://idp.example"
+    wide = {"metadata": {"name": "a"}, "spec": SPEC, "status": said}
+    assert read_cluster_identity_provider(Node(wide)).issuer == "https://idp.example"
+    assert read_identity_provider(Node({**own, "status": {"issuer": 5}})).issuer == cluster().issuer == ""
+
+
 def test_the_status_says_whose_ids_are() -> None:
     """At both kinds; an entry that names no subject counts as absent."""
     said = {"principals": {"id-1": "system:serviceaccount:shop:cart", "id-2": "shop/cart", "id-3": 5}}

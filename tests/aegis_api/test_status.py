@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aegis_api.reading import Node
-from aegis_api.status import texts
+from aegis_api.status import text_of, texts
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
@@ -22,6 +22,12 @@ def test_texts_are_read_by_name() -> None:
 def test_what_is_odd_counts_as_absent(status: Node | None) -> None:
     """An author could not mend it."""
     assert texts(status, "metadata") == {}
+
+
+def test_a_text_is_read_by_name() -> None:
+    """What is no text counts as absent."""
+    assert text_of(Node({"issuer": "i"}), "issuer") == "i"
+    assert [text_of(status, "issuer") for status in (None, Node("x"), Node({}), Node({"issuer": 5}))] == [""] * 4
 
 
 @given(json_values)

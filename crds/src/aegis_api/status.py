@@ -5,6 +5,12 @@ from collections.abc import Mapping
 from aegis_api.reading import Node
 
 
+def text_of(status: Node | None, name: str) -> str:
+    """The text `name` in a status, empty where there is none."""
+    found = status.value.get(name) if status is not None and isinstance(status.value, Mapping) else None
+    return found if isinstance(found, str) else ""
+
+
 def texts(status: Node | None, name: str) -> Mapping[str, str]:
     """The texts of the object `name` in a status.
 

@@ -173,6 +173,22 @@ def test_proxy_reads_what_its_pod_uses_and_nothing_else(function: Function) -> N
     eventually(lambda: status("ingresspolicies", "mine") == 403)
 
 
+def test_each_provider_that_pods_accept_is_readable(function: Function) -> None:
+    """In a move: both, whichever its Identity names; the first goes when no pod lists it any more."""
+    path = path_of("v1", "serviceaccounts", "cart", function.namespace)
+    function.user.apply(path, {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "cart"}}).ok()
+    first = function.pod("one", "cart", provider="new,old")
+    function.tell(first)
+    role = path_of("rbac.authorization.k8s.io/v1", "roles", "aegis-proxy-cart", function.namespace)
+    (rule,) = function.user.get(role).ok()["rules"]
+    assert (rule["resources"], rule["resourceNames"]) == (["identityproviders"], ["new", "old"])
+    function.pod("two", "cart", provider="new")
+    function.user.delete(function.path(first), gracePeriodSeconds=0).ok()
+    function.tell(first)
+    (rule,) = function.user.get(role).ok()["rules"]
+    assert rule["resourceNames"] == ["new"]
+
+
 def test_cluster_provider_is_readable_where_it_selects(function: Function) -> None:
     """The ClusterRole comes with the selector's match and goes with its end."""
     name = f"wide-{function.namespace}"

@@ -226,7 +226,7 @@ def _needs(cluster: Cluster, namespace: str) -> Iterable[Needs]:
             continue
         mine = [use for use in uses if use.account == account]
         identities = frozenset(use.identity for use in mine if use.identity)
-        providers = {use.provider for use in mine if use.provider}
+        providers = {name for use in mine for name in use.providers}
         for name in identities:
             provider = text(cluster.get(Key(IDENTITY, namespace, name)), "spec", "provider")
             if is_subdomain(provider):

@@ -1,6 +1,6 @@
-"""What the cluster grants to a pod: its Identity, its provider, and what that provider's plugin needs mounted."""
+"""What the cluster grants to a pod: its Identity, its providers, and what their plugins need mounted."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 from attrs import field, frozen
@@ -26,31 +26,67 @@ Plugins = Callable[[str], Plugin[Any]]
 
 @frozen
 class Grant:
-    """`identity` is None for a pod that only has ingress and assumes none."""
+    """`identity` is None for a pod that only has ingress and assumes none.
+
+    `needs` are those of the Identity's provider first, then of those to which it may move. `warnings` are for the pod's
+    author.
+    """
 
     identity: Identity | None
-    provider: AnyProvider
     needs: PodNeeds = field(factory=PodNeeds)
+    warnings: tuple[str, ...] = ()
 
 
 def grant_for(settings: PodSettings, namespace: str, cluster: Cluster, plugins: Plugins) -> Grant:
     """What a pod with these settings gets. Raises Refused with what to create, and ClusterError."""
     identity = cast(Identity, _existing(cluster, IDENTITY, namespace, settings.identity)) if settings.identity else None
-    if identity and settings.provider not in ("", identity.provider):
+    if identity and settings.providers and identity.provider not in settings.providers:
         raise Refused(
-            f"{PROVIDER_ANNOTATION} is {settings.provider}, but the Identity {settings.identity} has the provider "
-            f"{identity.provider}: leave the annotation away, or name that one"
+            f"{PROVIDER_ANNOTATION} is {','.join(settings.providers)}, but the Identity {settings.identity} has the "
+            f"provider {identity.provider}: leave the annotation away, or name that one, too"
         )
-    name = identity.provider if identity else settings.provider
-    provider = _provider(cluster, namespace, name)
+    names = settings.providers or ((identity.provider,) if identity else ())
+    providers = {name: _provider(cluster, namespace, name) for name in names}
+    _check_issuers(providers)
     if identity is None:
-        return Grant(None, provider)
+        return Grant(None)
+    own = providers.pop(identity.provider)
     try:
-        return Grant(identity, provider, needs_of(identity, provider.spec, plugins))
+        needs = needs_of(identity, own.spec, plugins)
     except ParseError as error:
-        raise Refused(f"{type(provider).__name__} {name}: {error}") from error
+        raise Refused(f"{type(own).__name__} {identity.provider}: {error}") from error
     except (PluginError, ProviderError) as error:
         raise Refused(f"Identity {namespace}/{settings.identity} cannot be used: {error}") from error
+    warnings: list[str] = []
+    for name, provider in providers.items():
+        try:
+            needs = _together(needs, needs_of(identity, provider.spec, plugins))
+        except (ParseError, PluginError, ProviderError) as error:
+            # Callers may come from there all the same.
+            warnings.append(f"the Identity {settings.identity} could not move to the provider {name}: {error}")
+    return Grant(identity, needs, tuple(warnings))
+
+
+def _check_issuers(providers: Mapping[str, AnyProvider]) -> None:
+    """The proxy would believe neither of two with the same issuer. As far as their status says what it is."""
+    issuers: dict[str, str] = {}
+    for name, provider in providers.items():
+        other = issuers.setdefault(provider.issuer, name) if provider.issuer else name
+        if other != name:
+            raise Refused(
+                f"{PROVIDER_ANNOTATION} names {other} and {name}, which have the same issuer {provider.issuer}: name "
+                "one of them, for a token cannot say of which it is"
+            )
+
+
+def _together(one: PodNeeds, other: PodNeeds) -> PodNeeds:
+    """The needs of both. A token for the same audience is mounted once, with the shorter life."""
+    tokens = {token.audience: token for token in one.tokens}
+    for token in other.tokens:
+        known = tokens.setdefault(token.audience, token)
+        if token.expiration_seconds < known.expiration_seconds:
+            tokens[token.audience] = token
+    return PodNeeds(tuple(tokens.values()), tuple(dict.fromkeys((*one.secrets, *other.secrets))))
 
 
 def needs_of(identity: Identity, spec: ProviderSpec, plugins: Plugins) -> PodNeeds:

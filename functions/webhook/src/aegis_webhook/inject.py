@@ -61,7 +61,7 @@ class Injector:
         found = _take_out(desired)
         safety.check(desired, settings)
         grant = grant_for(settings, namespace, self.cluster, self.plugins)
-        warnings = list(self._warnings(desired, settings, namespace))
+        warnings = [*grant.warnings, *self._warnings(desired, settings, namespace)]
         _assume(desired, grant)
         _tell_proxy(desired, settings)
         recorded = probes.turn_to_proxy(desired, _captured(desired, settings))

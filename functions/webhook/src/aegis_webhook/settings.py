@@ -101,12 +101,12 @@ class Resources:
 
 @frozen
 class PodSettings:
-    """At least one of `ingress` and `egress` is there. `identity` and `provider` are names or empty, not both empty."""
+    """At least one of `ingress` and `egress` is there. `identity` and `providers` hold names, not both none."""
 
     ingress: Ingress | None
     egress: Egress | None
     identity: str = ""
-    provider: str = ""
+    providers: tuple[str, ...] = ()
     redirect: Redirect = Redirect.IPTABLES
     log_level: str = "info"
     log_access: bool = False
@@ -129,7 +129,7 @@ def read_pod_settings(annotations: Mapping[str, str], namespace: str) -> PodSett
         ingress=_ingress(ours, namespace) if ingress else None,
         egress=_egress(ours) if egress else None,
         identity=ours.read(names.IDENTITY, object_name, ""),
-        provider=ours.read(names.IDENTITY_PROVIDER, object_name, ""),
+        providers=ours.read(names.IDENTITY_PROVIDER, _providers, ()),
         redirect=ours.read(names.REDIRECT, _redirect, Redirect.IPTABLES),
         log_level=ours.read(names.LOG_LEVEL, lambda node: node.one_of(_LOG_LEVELS), "info"),
         log_access=ours.read(names.LOG_ACCESS, lambda node: node.one_of(_SWITCH), False),
@@ -210,7 +210,7 @@ def _check_together(settings: PodSettings, ours: _Annotations) -> None:
     """The rules that span annotations."""
     if settings.egress and not settings.identity:
         raise ours.wrong(names.EGRESS, f"{names.IDENTITY} beside it: requests go out with an Identity's token")
-    if not settings.identity and not settings.provider:
+    if not settings.identity and not settings.providers:
         raise ours.wrong(
             names.INGRESS,
             f"{names.IDENTITY} or {names.IDENTITY_PROVIDER} beside it: one of them says whose tokens count",
@@ -238,6 +238,13 @@ def _list(node: Node, reader: Callable[[Node], T]) -> tuple[T, ...]:
     if len(set(items)) != len(items):
         raise node.refuse("each item once")
     return items
+
+
+def _providers(node: Node) -> tuple[str, ...]:
+    providers = _list(node, object_name)
+    if len(providers) > names.MOST_PROVIDERS:
+        raise node.refuse(f"at most {names.MOST_PROVIDERS} providers")
+    return providers
 
 
 def _ports(node: Node) -> tuple[int, ...]:

@@ -114,7 +114,7 @@ def _environment(settings: PodSettings, grant: Grant, recorded: Recorded, option
     ingress, egress, needs = settings.ingress, settings.egress, grant.needs
     values = {
         "AEGIS_IDENTITY": settings.identity,
-        "AEGIS_PROVIDER": settings.provider,
+        "AEGIS_PROVIDER": _joined(settings.providers),
         "AEGIS_POLICY": _joined(ingress.policies) if ingress else "",
         "AEGIS_INGRESS_HOSTS": _joined(ingress.hosts) if ingress else "",
         "AEGIS_INGRESS_PROTOCOL": ingress.protocol if ingress and ingress.protocol != "auto" else "",

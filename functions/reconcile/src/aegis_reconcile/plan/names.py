@@ -35,11 +35,11 @@ def _short(name: str) -> str:
 
 @frozen
 class PodUse:
-    """The objects that the proxy of a pod reads, all of the pod's namespace (a provider: or of the cluster)."""
+    """The objects that the proxy of a pod reads, all of the pod's namespace (providers: or of the cluster)."""
 
     account: str
     identity: str | None
-    provider: str | None
+    providers: frozenset[str]
     policies: frozenset[str]
 
 
@@ -51,12 +51,11 @@ def use_of(pod: Object) -> PodUse | None:
     if text(pod, "status", "phase") in ("Succeeded", "Failed"):
         return None
     settings = dict(_settings(pod))
-    policies = frozenset(name for name in settings.get("AEGIS_POLICY", "").split(",") if is_subdomain(name))
     return PodUse(
         account=text(pod, "spec", "serviceAccountName") or "default",
         identity=_name(settings.get("AEGIS_IDENTITY", "")),
-        provider=_name(settings.get("AEGIS_PROVIDER", "")),
-        policies=policies,
+        providers=_names(settings.get("AEGIS_PROVIDER", "")),
+        policies=_names(settings.get("AEGIS_POLICY", "")),
     )
 
 
@@ -69,3 +68,8 @@ def _settings(pod: Object) -> Iterator[tuple[str, str]]:
 
 def _name(value: str) -> str | None:
     return value if is_subdomain(value) else None
+
+
+def _names(value: str) -> frozenset[str]:
+    """A list with commas, as the webhook writes it; what is no name leads nowhere."""
+    return frozenset(name for name in value.split(",") if is_subdomain(name))
