@@ -59,6 +59,8 @@ def test_a_host_without_a_token_says_so() -> None:
     """Provisioning by a host that has no ServiceAccount fails with a reason."""
     request = ProvisionRequest(Subject("shop", "orders"), Owner("c", "u"), "aegis", False, (HostPattern("*.svc"),))
     with pytest.raises(Misconfigured, match=r"no ServiceAccount token for the audience https://p\.example"):
-        request.host_token("https://p.example")
+        request.host_token_at("https://p.example")
+    with pytest.raises(Misconfigured, match=r"no ServiceAccount token for the audience sts\.p\.example"):
+        request.host_token("sts.p.example")
     with pytest.raises(Misconfigured, match="no secret admin-token"):
         request.host_secret("admin-token")

@@ -48,7 +48,7 @@ def test_plugin_gets_the_hosts_credentials_for_its_provider() -> None:
     shown: list[str] = []
 
     async def spy(settings: object, request: ProvisionRequest, http: object) -> Provisioned:
-        shown.append(request.host_token("https://idp.test").reveal())
+        shown.append(request.host_token_at("https://idp.test").reveal())
         request.host_secret("password")
         return Provisioned()
 

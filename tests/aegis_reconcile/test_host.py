@@ -1,6 +1,7 @@
 """What providers are shown: tokens that are of no use elsewhere, and secrets of their own."""
 
 import threading
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -23,29 +24,31 @@ def test_token_is_asked_for_once_and_renewed_before_its_end() -> None:
     """One token per audience serves all Identities; at 80 % of its life the next one is asked for."""
     account, clock = AccountInMemory(), Clock()
     found = host(account, clock=clock)
-    assert {found.token(OWN, URL).reveal() for _ in range(3)} == {f"token-1 for {URL}"}
-    assert found.token(WIDE, "https://other.test").reveal() == "token-2 for https://other.test"
+    assert {found.token_at(URL).reveal() for _ in range(3)} == {f"token-1 for {URL}"}
+    assert found.token_at("https://other.test").reveal() == "token-2 for https://other.test"
     clock.now = 479
-    assert found.token(OWN, URL).reveal() == f"token-1 for {URL}"
+    assert found.token_at(URL).reveal() == f"token-1 for {URL}"
     clock.now = 480
-    assert found.token(OWN, URL).reveal() == f"token-3 for {URL}"
+    assert found.token_at(URL).reveal() == f"token-3 for {URL}"
     assert "token-" not in repr(found)
 
 
-@pytest.mark.parametrize("provider", [OWN, WIDE])
-def test_api_servers_own_audience_is_never_given_away(provider: IdentityProvider | ClusterIdentityProvider) -> None:
+def test_api_servers_own_audience_is_never_given_away() -> None:
     """Whoever writes a provider could otherwise have the function's rights sent to an address of his choice."""
     account = AccountInMemory("https://kubernetes.default.svc")
     found = host(account)
-    for _ in range(2):
+    for ask in (found.token_at, partial(found.token, WIDE)):
         with pytest.raises(Misconfigured, match="the API server's own"):
-            found.token(provider, "https://kubernetes.default.svc")
+            ask("https://kubernetes.default.svc")
     assert len(account.minted) == 2, "a token that was refused is not kept"
 
 
-@pytest.mark.parametrize("audience", ["api://AzureADTokenExchange", "sts.amazonaws.com", "", "https://", "http://[x"])
+@pytest.mark.parametrize(
+    "audience",
+    ["api://AzureADTokenExchange", "sts.amazonaws.com", "https://iam.googleapis.com/projects/1/locations/global", ""],
+)
 def test_shared_audience_is_for_cluster_providers(audience: str) -> None:
-    """A namespace's users say where their provider's token goes, so it is for an address and nothing else."""
+    """A namespace's users say where their provider's token goes, so it is for that address and nothing else."""
     account = AccountInMemory()
     with pytest.raises(Misconfigured, match="only a ClusterIdentityProvider may ask for it"):
         host(account).token(OWN, audience)
@@ -53,15 +56,24 @@ def test_shared_audience_is_for_cluster_providers(audience: str) -> None:
     assert host(account).token(WIDE, audience).reveal() == f"token-1 for {audience}"
 
 
+@pytest.mark.parametrize("address", ["api://AzureADTokenExchange", "sts.amazonaws.com", "", "https://", "http://[x"])
+def test_address_is_one(address: str) -> None:
+    """What a plugin takes for an address, and is none, would be good at more than one."""
+    account = AccountInMemory()
+    with pytest.raises(Misconfigured, match="is for an http or https URL"):
+        host(account).token_at(address)
+    assert account.minted == []
+
+
 def test_failures_are_told_apart() -> None:
     """A missing right is for people, an API server that does not answer is tried again."""
     account = AccountInMemory()
     account.failure = Rejected("403: forbidden")
     with pytest.raises(Misconfigured, match="403: forbidden"):
-        host(account).token(OWN, URL)
+        host(account).token_at(URL)
     account.failure = TryAgain("no answer")
     with pytest.raises(Unavailable, match="no answer"):
-        host(account).token(OWN, URL)
+        host(account).token_at(URL)
 
 
 def test_threads_share_one_request() -> None:
@@ -78,7 +90,7 @@ def test_threads_share_one_request() -> None:
 
     def ask() -> None:
         entered.wait(10)
-        tokens.append(found.token(OWN, URL))
+        tokens.append(found.token_at(URL))
 
     threads = [threading.Thread(target=ask) for _ in range(5)]
     for thread in threads:

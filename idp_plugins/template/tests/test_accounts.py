@@ -49,7 +49,7 @@ def test_a_stranger_removes_nothing(service: tuple[TokenService, ProviderUnderTe
     server, provider = service
     run(make_account(provider.settings, provider.request(ORDERS), provider.http))
     before = dict(server.accounts)
-    request = provider.request(ORDERS, host_token=lambda audience: provider.cluster.token(ORDERS, audience))
+    request = provider.request(ORDERS, host_token_at=lambda audience: provider.cluster.token(ORDERS, audience))
     with pytest.raises(Refused, match="forbidden"):
         run(remove_account(provider.settings, request, provider.http))
     assert server.accounts == before

@@ -49,7 +49,7 @@ class Tells(TemplatePlugin):
     """Quotes what the server said."""
 
     async def provision(self, settings: Any, request: Any, http: Any) -> Provisioned:
-        token = request.host_token(settings.address).reveal()
+        token = request.host_token_at(settings.address).reveal()
         try:
             return await super().provision(settings, request, http)
         except Refused as error:

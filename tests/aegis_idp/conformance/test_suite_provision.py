@@ -53,7 +53,7 @@ class Minds(TemplatePlugin):
         answer = await http.request(
             "DELETE",
             f"{settings.address}/accounts/{request.subject.namespace}.{request.subject.name}",
-            headers={"authorization": f"Bearer {request.host_token(settings.address).reveal()}"},
+            headers={"authorization": f"Bearer {request.host_token_at(settings.address).reveal()}"},
             body=b'{"owner": "test-cluster/7d5b1c1e-2f64-4a39-8e1a-0c7b3f0f5a11"}',
         )
         answer.good_answer("removal")
@@ -104,7 +104,7 @@ class Tells(TemplatePlugin):
     """Puts the host's token into its error."""
 
     async def provision(self, settings: Any, request: Any, http: Any) -> Provisioned:
-        token = request.host_token(settings.address).reveal()
+        token = request.host_token_at(settings.address).reveal()
         answer = await http.request("PUT", settings.address, headers={"authorization": f"Bearer {token}"})
         try:
             answer.good_answer("x")

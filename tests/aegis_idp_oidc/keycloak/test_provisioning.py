@@ -197,7 +197,7 @@ def test_a_foreign_scope_is_left(provider: ProviderUnderTest, server: KeycloakSe
 
 def test_the_reconcile_function_needs_its_own_client(provider: ProviderUnderTest) -> None:
     """Anybody else's ServiceAccount token gets no further than the login, and the text says what to make."""
-    request = provider.request(ORDERS, host_token=lambda audience: provider.cluster.token(ORDERS, audience))
+    request = provider.request(ORDERS, host_token_at=lambda audience: provider.cluster.token(ORDERS, audience))
     with pytest.raises(Refused, match=r"invalid_client.*must have a client of the reconcile function"):
         run(PLUGIN.provision(provider.settings, request, provider.http))
 

@@ -94,12 +94,13 @@ class Shop(MeshNamespace):
         return paths
 
     def clear(self) -> None:
-        """Deletes all Identities, and waits until the provider has let them go."""
+        """Deletes all Identities, waits until their provider has let them go, and deletes it."""
         items = self.client.get(self.path("Identity")).ok()["items"]
         paths = [self.path("Identity", item["metadata"]["name"]) for item in items]
         for path in paths:
             self.client.delete(path).ok()
         self.converged(lambda: all(self.client.get(path).status == 404 for path in paths))
+        self.client.delete(self.path("ClusterIdentityProvider", self._provider))
 
     def known(self) -> set[str]:
         """Whom the provider's status knows by an id of the cloud."""
@@ -157,7 +158,6 @@ def shop(function: ReconcileProcess, fake: Cloud, namespace: str, tmp_path: Path
         shop.account("default")
         yield shop
         shop.clear()
-        shop.client.delete(shop.path("ClusterIdentityProvider", f"{fake.type}-{namespace}")).ok()
 
 
 def received_token(origin: RecordingOrigin) -> str:
@@ -212,7 +212,6 @@ def test_from_an_identity_to_a_request_that_is_let_through(shop: Shop, injecting
     said = shop.said()
     shop.clear()
     assert fake.ours.objects() == before
-    assert shop.known() == set()
     said += [*shop.said(), injecting.process.log.read_text()]
     secrets = [*fake.secrets(), token, own]
     assert all(said)
@@ -239,3 +238,15 @@ def test_a_token_for_one_service_is_refused_by_the_next(shop: Shop) -> None:
                 assert serving.call(received_token(origin)).status == 200
             else:
                 assert refusal(serving, received_token(origin)) == "wrong_audience"
+
+
+def test_the_provider_of_a_namespace_gets_no_token_of_the_function(shop: Shop) -> None:
+    """Its users say where the token goes, and a cloud's audience is good at more than one address."""
+    fake = shop.fake
+    shop.put("IdentityProvider", "own", fake.spec)
+    identity = shop.put("Identity", "caller", {"provider": "own"})
+    shop.converged(lambda: "only a ClusterIdentityProvider may ask for it" in json.dumps(shop.status(identity)))
+    assert shop.condition(identity) == "False"
+    assert fake.secrets() == []
+    # Nothing was made, but the function cannot ask whether: it holds on to the Identity until somebody lets go.
+    shop.client.patch(identity, {"metadata": {"annotations": {"aegisproxy.io/deletion-policy": "Orphan"}}}).ok()

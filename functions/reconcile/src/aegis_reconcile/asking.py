@@ -83,6 +83,7 @@ class Asker:
         return evolve(
             request,
             host_token=lambda audience: self.host.token(provider, audience),
+            host_token_at=self.host.token_at,
             host_secret=lambda key: self.host.secret(provider, key),
         )
 

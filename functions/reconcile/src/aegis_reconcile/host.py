@@ -4,9 +4,10 @@ A token is asked of the API server for each audience, as the function's own Serv
 manifest lists audiences. Who writes a provider says where the token goes, so two things bound what it is worth there:
 
 - A token that the API server itself takes is never given away.
-- The IdentityProvider of a namespace is its users' own. Tokens for it are for an audience that is a URL, which by the
-  contract of plugins is the address they are sent to: of no use elsewhere. An audience that many places share, as those
-  of the clouds, is for a ClusterIdentityProvider, which administrators write.
+- The IdentityProvider of a namespace is its users' own. Tokens for it have the address that they are sent to for their
+  audience: of no use elsewhere. An audience that more than one place takes, as those of the clouds, is for a
+  ClusterIdentityProvider, which administrators write. Which of both it is, the plugin says by what it asks for: Google
+  Cloud's audience looks like an address, and is none.
 """
 
 import re
@@ -62,12 +63,21 @@ class Host:
     _lock: threading.Lock = field(factory=threading.Lock, init=False, repr=False)
 
     def token(self, provider: AnyProvider, audience: str) -> Secret:
-        """The function's own token for `audience`, to show to `provider`."""
-        if isinstance(provider, IdentityProvider) and not _is_address(audience):
+        """The function's own token for an audience that more than one place takes, to show to `provider`."""
+        if isinstance(provider, IdentityProvider):
             raise Misconfigured(
                 f"the function's own token for the audience {shown(audience)} would be good at more than one address: "
                 "only a ClusterIdentityProvider may ask for it"
             )
+        return self._token(audience)
+
+    def token_at(self, address: str) -> Secret:
+        """The function's own token for `address`, which alone it is sent to."""
+        if not _is_address(address):
+            raise Misconfigured(f"the function's own token is for an http or https URL, and {shown(address)} is none")
+        return self._token(address)
+
+    def _token(self, audience: str) -> Secret:
         with self._lock:
             until, token = self._tokens.get(audience, (float("-inf"), None))
             if token is None or self.clock() >= until:

@@ -173,12 +173,14 @@ class ProvisionRequest:
 
     `metadata` is what the last run gave back; empty at first, and whenever a run broke off before that was stored.
 
-    `hosts` and the audience fields say which tokens it will ask for. `host_token` gives the host's own ServiceAccount
-    token for an audience: what it shows to the provider, so that no admin's password need be stored. The audience is
-    the URL to which the token is sent, or the one constant that the vendor asks for, and never a setting of its own:
-    else who writes the settings could have a token for one place sent to another. `host_secret` gives what an operator
-    stored for this very provider (lower case words with dashes name it): the lesser way, where a provider trusts no
-    tokens. Both raise ProviderError.
+    `hosts` and the audience fields say which tokens it will ask for.
+
+    `host_token_at` gives the host's own ServiceAccount token for an address, which is its audience and the one place
+    that it is sent to: what is shown to the provider, so that no admin's password need be stored. `host_token` gives
+    one for an audience that more than one place takes, like a constant of the vendor: who writes the settings of a
+    provider says where it goes, so it is for those of administrators alone (ClusterIdentityProvider). `host_secret`
+    gives what an operator stored for this very provider (lower case words with dashes name it): the lesser way, where a
+    provider trusts no tokens. All raise ProviderError.
     """
 
     subject: Subject
@@ -188,6 +190,7 @@ class ProvisionRequest:
     hosts: tuple[HostPattern, ...]
     metadata: Mapping[str, str] = field(factory=dict, hash=False)
     host_token: Callable[[str], Secret] = field(default=_no_token, repr=False, eq=False)
+    host_token_at: Callable[[str], Secret] = field(default=_no_token, repr=False, eq=False)
     host_secret: Callable[[str], Secret] = field(default=_no_secret, repr=False, eq=False)
 
 

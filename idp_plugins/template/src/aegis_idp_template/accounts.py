@@ -40,7 +40,7 @@ async def _call(
 ) -> dict[str, object]:
     """Asks with the host's own ServiceAccount token: the service knows the reconcile function by it."""
     name = account_name(request.subject)
-    token = request.host_token(settings.address)
+    token = request.host_token_at(settings.address)
     response = await ask_json(http, method, f"{settings.address}/accounts/{name}", body, bearer=token)
     try:
         return dict(response.good_answer(f"the account {name} at {settings.address}", token))

@@ -78,7 +78,7 @@ async def remove(settings: VaultSettings, request: ProvisionRequest, http: Http)
 
 
 async def _open(settings: VaultSettings, request: ProvisionRequest, http: Http) -> Vault:
-    token = request.host_token(settings.base)
+    token = request.host_token_at(settings.base)
     return (await login(Vault(settings, http), settings.provision_role, token)).vault
 
 

@@ -66,7 +66,7 @@ async def _look(
 async def _login(settings: OidcSettings, keycloak: KeycloakSettings, request: ProvisionRequest, http: Http) -> Admin:
     """The API as the reconcile function, which shows its own ServiceAccount token."""
     url = admin_url(settings.issuer, keycloak.admin_url)
-    assertion = request.host_token(settings.issuer)
+    assertion = request.host_token_at(settings.issuer)
     # Keycloak's own fixed place. A discovery document, or a setting, could lead the function's token elsewhere.
     endpoint = f"{settings.issuer.removesuffix('/')}/protocol/openid-connect/token"
     form = {

@@ -116,6 +116,7 @@ class ProviderUnderTest:
             audience_per_destination=False,
             hosts=(HostPattern("*.svc"),),
             host_token=lambda audience: self.cluster.token(HOST, audience),
+            host_token_at=lambda address: self.cluster.token(HOST, address),
         )
         return evolve(request, **changes)
 
