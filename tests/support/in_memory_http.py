@@ -113,7 +113,7 @@ class PoolInMemory(UpstreamPool):
         self._at_once = at_once
         self._asked: list[tuple[UpstreamConnection, Deferred[UpstreamConnection]]] = []
 
-    def connect(self, address: Address) -> "Deferred[UpstreamConnection]":
+    def connect(self, address: Address, within: float | None = None) -> "Deferred[UpstreamConnection]":
         made: Deferred[UpstreamConnection] = Deferred()
         connection = UpstreamConnection(self, address, made)
         self.opened.append(connection)

@@ -11,6 +11,7 @@ from aegis_proxy.core.egress import (
     Destinations,
     Heads,
     destination,
+    families_in_turn,
     forbidden,
     parse_connect_to,
     to_connect,
@@ -249,6 +250,20 @@ def test_e04_the_proxy_does_not_call_itself(address: str) -> None:
     own = {("127.0.0.1", 3128), ("10.0.0.5", 3128)}
     assert forbidden((address, 3128), own)
     assert not forbidden((address, 3129), own)
+
+
+@pytest.mark.parametrize(
+    ("preferred", "tried"),
+    [
+        (["::1", "::1", "127.0.0.1"], ("::1", "127.0.0.1")),
+        (["::1", "::2", "10.0.0.1", "10.0.0.2", "10.0.0.3"], ("::1", "10.0.0.1", "::2", "10.0.0.2", "10.0.0.3")),
+        (["10.0.0.1", "10.0.0.2", "::1"], ("10.0.0.1", "::1", "10.0.0.2")),
+        (["10.0.0.1"], ("10.0.0.1",)),
+    ],
+)
+def test_both_families_of_addresses_have_their_turn(preferred: list[str], tried: tuple[str, ...]) -> None:
+    """RFC 8305 section 4: one of the two may lead nowhere."""
+    assert families_in_turn(preferred) == tried
 
 
 def test_fixed_addresses_are_read_from_lines() -> None:

@@ -44,7 +44,7 @@ class Names:
     """A resolver: `known` are addresses at hand, all others have to be looked up."""
 
     def __init__(self, **known: str) -> None:
-        self.known = {name.replace("_", "."): (address,) for name, address in known.items()}
+        self.known: dict[str, tuple[str, ...]] = {name.replace("_", "."): (one,) for name, one in known.items()}
         self.looking: Deferred[tuple[str, ...]] = Deferred()
 
     def fixed(self, host: str, port: int) -> Address | None:
@@ -220,6 +220,36 @@ def test_e03_names_that_lead_to_them_are_refused() -> None:
             result(side(Snapshot(1), None, names).route(asked(host), APP))
         assert caught.value.refusal.code == "forbidden_destination"
         names.looking = succeed(("169.254.169.254",))
+
+
+def test_the_other_addresses_of_a_name_are_tried_in_their_order() -> None:
+    """At most four in all, of requests and of CONNECTs; an address that the app named or was bound for stands alone."""
+    names = Names(orders_shop_svc="10.0.0.1")
+    names.known["orders.shop.svc"] = tuple(f"10.0.0.{number}" for number in range(1, 9))
+    tokens = Tokens(aegis=b"t.t.t")
+    wanted = tuple((f"10.0.0.{number}", 80) for number in range(1, 5))
+    assert result(side(SHARED, tokens, names).route(asked(b"orders"), APP)).addresses == wanted
+    tunnel = result(side(SHARED, tokens, names).route(connect(b"orders:443"), APP))
+    assert tunnel.addresses == tuple((host, 443) for host, _ in wanted)
+    assert result(side(SHARED, tokens, names).route(asked(b"10.9.9.9"), APP)).addresses == (("10.9.9.9", 80),)
+    redirected = side(SHARED, tokens, names, ("10.0.0.2", 80))
+    assert result(redirected.route(asked(b"orders"), APP)).addresses == (("10.0.0.2", 80),)
+
+
+@pytest.mark.attack("E03", "E04")
+@pytest.mark.parametrize("bad", ["169.254.169.254", "fe80::1", "127.0.0.1", "::1", "::ffff:127.0.0.1"])
+def test_each_address_of_a_name_is_judged(bad: str) -> None:
+    """Metadata addresses and our own ports are never called, be they first or last; alone, they are a 403."""
+    names = Names()
+    judge = side(Snapshot(1), None, names)
+    for known in ((bad, "10.0.0.1", "10.0.0.2"), ("10.0.0.1", bad, "10.0.0.2"), ("10.0.0.1", "10.0.0.2", bad)):
+        names.known["evil.example"] = known
+        route = result(judge.route(asked(b"evil.example:3128"), APP))
+        assert route.addresses == (("10.0.0.1", 3128), ("10.0.0.2", 3128))
+    names.known["evil.example"] = (bad, bad)
+    with pytest.raises(Refused) as caught:
+        judge.route(asked(b"evil.example:3128"), APP)
+    assert caught.value.refusal.code == "forbidden_destination"
 
 
 def test_e04_the_proxy_is_no_destination() -> None:

@@ -171,7 +171,7 @@ def test_e04_what_the_proxy_sent_itself_is_refused(
 def test_a_destination_that_cannot_be_reached(redirected: Redirected, http: HttpInMemory) -> None:
     """The client's connection ends, too."""
     failed: Deferred[Any] = Deferred()
-    http.pool.connect = lambda address: failed  # type: ignore[method-assign]  # one call is enough
+    http.pool.connect = lambda address, within=None: failed  # type: ignore[method-assign]  # one call is enough
     client = redirected.connect()
     client.protocol.dataReceived(HELLO)
     failed.errback(Refused(UPSTREAM_UNREACHABLE, "nobody"))

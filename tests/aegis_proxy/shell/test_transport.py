@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 from twisted.internet.defer import Deferred
-from twisted.internet.error import CannotListenError, ConnectionRefusedError, UserError
+from twisted.internet.error import CannotListenError, ConnectionRefusedError
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.python.failure import Failure
 
@@ -131,17 +131,28 @@ def test_nothing_is_left_of_a_dial_that_came_to_something() -> None:
 
 
 def test_a_dial_that_fails_says_so_once() -> None:
-    """Refused by the other side, or given up; what comes later is no news."""
+    """What comes later is no news."""
 
     async def work() -> None:
-        for given_up, error in ((False, ConnectionRefusedError), (True, UserError)):
-            failed: Deferred[None] = Deferred()
-            dial = Dial(reactor, ("127.0.0.1", 1), Recorder, failed.errback, 60.0)
-            if given_up:
-                dial.cancel()
-            with pytest.raises(error):
-                await failed
-            dial.cancel()
+        failed: Deferred[None] = Deferred()
+        dial = Dial(reactor, ("127.0.0.1", 1), Recorder, failed.errback, 60.0)
+        with pytest.raises(ConnectionRefusedError):
+            await failed
+        dial.cancel()
+
+    on_reactor(work())
+
+
+def test_a_dial_that_is_given_up_is_nobodys_news() -> None:
+    """Whoever gave it up knows."""
+
+    async def work() -> None:
+        failed: Deferred[None] = Deferred()
+        dial = Dial(reactor, ("127.0.0.1", 1), Recorder, failed.errback, 60.0)
+        dial.cancel()
+        assert not dial._timer.active()
+        assert not failed.called
+        dial.cancel()
 
     on_reactor(work())
 

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from typing import Any
 
 import pytest
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import deferLater
 
 from aegis_proxy.core.fields import egress_role
@@ -231,16 +231,13 @@ def test_what_is_gone_leaves_nothing_to_collect() -> None:
 def test_a_connection_that_nobody_waits_for_is_not_made() -> None:
     """On a real socket: given up while it is dialled, it does not stay open for ever."""
 
-    async def work() -> str:
+    async def work() -> None:
         made = UpstreamPool(reactor).connect(("127.0.0.1", 1))
         made.cancel()
-        try:
+        with pytest.raises(CancelledError):
             await made
-        except Refused as refused:
-            return refused.refusal.code
-        raise AssertionError("it was made")
 
-    assert on_reactor(work()) == "upstream_unreachable"
+    on_reactor(work())
 
 
 def test_a_connection_serves_again_when_all_is_whole() -> None:

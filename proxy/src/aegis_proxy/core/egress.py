@@ -6,8 +6,9 @@ or on loopback, and only when host, dialled address and rule agree. Everything e
 
 import ipaddress
 import re
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterator, Sequence
 from functools import lru_cache
+from itertools import zip_longest
 from typing import NamedTuple
 
 from aegis_api.hosts import normal_host, service_host
@@ -197,6 +198,16 @@ def _looked_at(address: str) -> tuple[str, bool, str]:
     elif any(ip in network for network in _METADATA):
         why = f"{ip} is a link-local or metadata address"
     return str(ip), ip.is_loopback, why
+
+
+def families_in_turn(addresses: Sequence[str]) -> tuple[str, ...]:
+    """Each address once: as the system prefers them, but IPv6 and IPv4 in turn, as one of the two may lead nowhere
+    (RFC 8305 section 4).
+    """
+    once = dict.fromkeys(addresses)
+    first = [each for each in once if (":" in each) is (":" in addresses[0])]
+    others = [each for each in once if each not in first]
+    return tuple(each for pair in zip_longest(first, others) for each in pair if each)
 
 
 _CONNECT_TO = re.compile(r"(\S+):([0-9]{1,5})[ \t]+\[?([0-9A-Fa-f:.]+)\]?:([0-9]{1,5})")

@@ -18,6 +18,10 @@ from aegis_proxy.shell.upstream import Address
 
 OriginalDestination = Callable[[Connected], Address | None]
 
+Addresses = tuple[Address, ...]
+
+# How many addresses of a name are tried: each gets a share of the time to connect.
+_MOST_ADDRESSES = 4
 # Labels of routes (see exchange.Route).
 _TOKEN, _PLAIN, _CONNECT = (("token", "", "", "", ""), ("plain", "", "", "", ""), ("connect", "", "", "", ""))
 
@@ -64,11 +68,13 @@ class EgressSide:
             found = self._resolver.addresses(goal.host)
             if isinstance(found, Deferred):
                 return Deferred.fromCoroutine(self._resolved(request, found))
-            address = found[0], goal.port
+            addresses = _at_port(found, goal.port)
+        else:
+            addresses = (address,)
         token = self._token(goal.audience)
         if isinstance(token, bytes):
-            return self._route(request, token, address)
-        return Deferred.fromCoroutine(self._with_token(request, token, address))
+            return self._route(request, token, addresses)
+        return Deferred.fromCoroutine(self._with_token(request, token, addresses))
 
     def _goal(self, request: Request) -> Destination:
         """By the snapshot of the moment. Whoever waits asks again afterwards, so that one snapshot decides all."""
@@ -98,27 +104,25 @@ class EgressSide:
         address = self._resolver.fixed(goal.host, goal.port)
         if address is None:
             return Deferred.fromCoroutine(self._looked_up(goal))
-        return self._tunnel(address)
+        return self._tunnel((address,))
 
     async def _looked_up(self, goal: Destination) -> Route:
         found = self._resolver.addresses(goal.host)
-        known = found if isinstance(found, tuple) else await found
-        return self._tunnel((known[0], goal.port))
+        return self._tunnel(_at_port(found if isinstance(found, tuple) else await found, goal.port))
 
-    def _tunnel(self, address: Address) -> Route:
-        if why := forbidden(address, self._own):
-            raise Refused(FORBIDDEN_DESTINATION, why)
-        return Route(address, b"", _CONNECT)
+    def _tunnel(self, addresses: Addresses) -> Route:
+        first, *others = self._permitted(addresses)
+        return Route(first, b"", _CONNECT, others=tuple(others))
 
     async def _resolved(self, request: Request, found: "Deferred[tuple[str, ...]]") -> Route:
-        addresses = await found
+        known = await found
         goal = self._goal(request)
-        address = addresses[0], goal.port
         token = self._token(goal.audience)
-        return self._route(request, token if isinstance(token, bytes) else await token, address)
+        addresses = _at_port(known, goal.port)
+        return self._route(request, token if isinstance(token, bytes) else await token, addresses)
 
-    async def _with_token(self, request: Request, token: "Deferred[bytes]", address: Address) -> Route:
-        return self._route(request, await token, address)
+    async def _with_token(self, request: Request, token: "Deferred[bytes]", addresses: Addresses) -> Route:
+        return self._route(request, await token, addresses)
 
     async def _redirected(self, request: Request, goal: Destination, original: Address) -> Route:
         """On to where the app was going; with a token only if that is an address of the host the request names."""
@@ -132,7 +136,7 @@ class EgressSide:
             if original not in [fixed, *((address, goal.port) for address in found)]:
                 audience = ""
         token = self._token(audience)
-        return self._route(request, token if isinstance(token, bytes) else await token, original)
+        return self._route(request, token if isinstance(token, bytes) else await token, (original,))
 
     def _token(self, audience: str) -> "bytes | Deferred[bytes]":
         """The token for an audience, nothing for none. Raises, or fails with, Refused: never the request without it."""
@@ -144,10 +148,28 @@ class EgressSide:
         cached = tokens.cached(audience)
         return cached if cached is not None else tokens.fetch(audience).addErrback(_refused)
 
-    def _route(self, request: Request, token: bytes, address: Address) -> Route:
-        if why := forbidden(address, self._own):
+    def _route(self, request: Request, token: bytes, addresses: Addresses) -> Route:
+        addresses = self._permitted(addresses)
+        head = self._heads.head_for_upstream(request, token)
+        return Route(addresses[0], head, _TOKEN if token else _PLAIN, others=addresses[1:])
+
+    def _permitted(self, addresses: Addresses) -> Addresses:
+        """Those of a destination's addresses that may be called. Raises Refused where that is none."""
+        why = ""
+        permitted = []
+        for address in addresses:
+            if reason := forbidden(address, self._own):
+                why = why or reason
+            else:
+                permitted.append(address)
+        if not permitted:
             raise Refused(FORBIDDEN_DESTINATION, why)
-        return Route(address, self._heads.head_for_upstream(request, token), _TOKEN if token else _PLAIN)
+        return tuple(permitted) if why else addresses
+
+
+def _at_port(hosts: tuple[str, ...], port: int) -> Addresses:
+    """What is tried of a name that has many addresses."""
+    return tuple((host, port) for host in hosts[:_MOST_ADDRESSES])
 
 
 def _refused(failure: Failure) -> Failure:

@@ -34,7 +34,7 @@ class Span(Protocol):
 
 
 class Route(NamedTuple):
-    """Where a judged request goes, and the head it goes with.
+    """Where a judged request goes, and the head it goes with. `others` are tried where `address` cannot be reached.
 
     `label` is (decision, reason, provider, policy, rule), from configuration alone; `caller` is the verified subject.
     `head` is empty where a tunnel is opened at once (CONNECT). `permit` is what let a request in, to be judged again
@@ -47,6 +47,11 @@ class Route(NamedTuple):
     caller: bytes = b""
     permit: Permit | None = None
     span: Span | None = None
+    others: tuple[Address, ...] = ()
+
+    @property
+    def addresses(self) -> tuple[Address, ...]:
+        return self.address, *self.others
 
 
 class Judged(Protocol):
@@ -64,8 +69,10 @@ class Judged(Protocol):
 class Client(Protocol):
     """The connection that the request came on."""
 
-    def dial(self, request: Request, address: Address) -> "Call | Deferred[Call]":
-        """A call on a new connection, or on one that many share; fails with Refused."""
+    def dial(self, request: Request, route: Route, *, fresh: bool) -> "Call | Deferred[Call]":
+        """A call on a connection other than an idle one to `route.address`, `fresh`: on no idle one at all, as they may
+        be closed by now; fails with Refused.
+        """
 
     def write(self, data: bytes) -> None: ...
 
@@ -146,7 +153,7 @@ class Exchange(Waiter):
             return
         self.route = route
         if not route.head:
-            self.wait(self._pool.connect(route.address), self._open)
+            self.wait(self._pool.connect_to_any(route.addresses), self._open)
             return
         upstream = self._pool.take(route.address)
         if upstream is None:
@@ -156,7 +163,7 @@ class Exchange(Waiter):
 
     def _dial(self) -> None:
         assert self.route is not None
-        call = self._client.dial(self.request, self.route.address)
+        call = self._client.dial(self.request, self.route, fresh=self._repeated)
         if isinstance(call, Deferred):
             self.wait(call, self._start)
         else:

@@ -107,7 +107,7 @@ class StreamExchange(Waiter):
 
     def _dial(self) -> None:
         assert self.route is not None
-        call = self._server.upstreams.call(self.route.address)
+        call = self._server.call(self.route)
         if isinstance(call, Deferred):
             self.wait(call, self._start)
         else:

@@ -12,7 +12,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.threads import deferToThreadPool
 from twisted.python.failure import Failure
 
-from aegis_proxy.core.egress import parse_connect_to
+from aegis_proxy.core.egress import families_in_turn, parse_connect_to
 from aegis_proxy.core.refusals import UPSTREAM_UNREACHABLE, Refused
 from aegis_proxy.shell.upstream import Address
 
@@ -110,4 +110,4 @@ def _literal(host: str) -> str:
 
 def _look_up(host: str) -> tuple[str, ...]:
     found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
-    return tuple(dict.fromkeys(str(entry[4][0]) for entry in found))
+    return families_in_turn([str(entry[4][0]) for entry in found])

@@ -129,16 +129,24 @@ class Server:
         self.connections.add(tunnel)
         return tunnel
 
-    def dial(self, request: Request, address: Address) -> "Call | Deferred[Call]":
-        """For a request that came by HTTP/1.1 and found no idle connection. Fails with Refused."""
-        if self._protocol is UpstreamProtocol.HTTP1 or not (
-            self._protocol is UpstreamProtocol.H2C or self.pool.speaks_http2(address)
-        ):
-            fresh: Deferred[Any] = self.pool.connect(address)  # Deferred is invariant
-            return fresh
-        if request.upgrade:
-            return fail(Refused(UPGRADE_REFUSED, "an upgrade, to an upstream that speaks HTTP/2 alone"))
-        return self.upstreams.call(address)
+    def dial(self, request: Request, route: Route, *, fresh: bool) -> "Call | Deferred[Call]":
+        """For a request that came by HTTP/1.1: see exchange.Client. Fails with Refused."""
+
+        def attempt(address: Address, within: float) -> "Call | Deferred[Call]":
+            if self._protocol is UpstreamProtocol.HTTP1 or not (
+                self._protocol is UpstreamProtocol.H2C or self.pool.speaks_http2(address)
+            ):
+                made: Callable[[Address, float], Deferred[Any]] = self.pool.connect  # Deferred is invariant
+                return (None if fresh else self.pool.take(address)) or made(address, within)
+            if request.upgrade:
+                return fail(Refused(UPGRADE_REFUSED, "an upgrade, to an upstream that speaks HTTP/2 alone"))
+            return self.upstreams.call(address, within)
+
+        return self.pool.reach.first(route.addresses, attempt)
+
+    def call(self, route: Route) -> "Call | Deferred[Call]":
+        """For a request that came by HTTP/2. Fails with Refused."""
+        return self.pool.reach.first(route.addresses, self.upstreams.call)
 
     @cached_property
     def upstreams(self) -> "Upstreams":

@@ -16,7 +16,7 @@ from aegis_proxy.core.request import Body, Request
 from aegis_proxy.shell.calls import Call
 from aegis_proxy.shell.client_end import ClientEnd
 from aegis_proxy.shell.crowd import INFINITE
-from aegis_proxy.shell.exchange import Exchange
+from aegis_proxy.shell.exchange import Exchange, Route
 from aegis_proxy.shell.server import Server
 from aegis_proxy.shell.tunnel import Kind, Opened
 from aegis_proxy.shell.upstream import Address, UpstreamConnection
@@ -144,8 +144,8 @@ class ServerConnection(ClientEnd):
 
     # --- what an exchange asks for (exchange.Client)
 
-    def dial(self, request: Request, address: Address) -> "Call | Deferred[Call]":
-        return self._server.dial(request, address)
+    def dial(self, request: Request, route: Route, *, fresh: bool) -> "Call | Deferred[Call]":
+        return self._server.dial(request, route, fresh=fresh)
 
     def write(self, data: bytes) -> None:
         self.transport.write(data)

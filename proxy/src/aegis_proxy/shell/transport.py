@@ -153,8 +153,10 @@ class Dial:
         self._timer: Any = reactor.callLater(timeout, self._give_up, DeadlinePassed())
 
     def cancel(self) -> None:
-        """Fails it, unless it has come to something."""
-        self._give_up(UserError())
+        """Gives it up, unless it has come to something; nobody hears of it."""
+        if self._transport is not None:
+            self._failed = lambda _: None
+            self._give_up(UserError())
 
     def _give_up(self, error: Exception) -> None:
         if self._transport is not None:

@@ -3,6 +3,7 @@ those that come in.
 """
 
 from collections import deque
+from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -17,6 +18,7 @@ from aegis_proxy.core.refusals import UPSTREAM_BROKEN, UPSTREAM_UNREACHABLE, Ref
 from aegis_proxy.core.request import Body, Request
 from aegis_proxy.core.response import STATUS_LINE, parse_response
 from aegis_proxy.shell.calls import Caller
+from aegis_proxy.shell.reach import Reach
 from aegis_proxy.shell.transport import Dial, TcpProtocol, Transport
 
 Address = tuple[str, int]
@@ -188,6 +190,7 @@ class UpstreamPool:
 
     def __init__(self, reactor: Any, connect_timeout: float = 5.0, idle: int = 1024) -> None:
         self.reactor = reactor
+        self.reach = Reach(lambda: reactor.seconds(), connect_timeout)
         self._connect_timeout = connect_timeout
         self._limit = idle
         self._idle: dict[Address, deque[UpstreamConnection]] = {}
@@ -199,17 +202,23 @@ class UpstreamPool:
         idle = self._idle.get(address)
         return idle.pop() if idle else None
 
-    def connect(self, address: Address) -> "Deferred[UpstreamConnection]":
-        """A new connection; fails with Refused."""
+    def connect(self, address: Address, within: float | None = None) -> "Deferred[UpstreamConnection]":
+        """A new connection, `within` so many seconds; fails with Refused."""
         made: Deferred[UpstreamConnection] = Deferred(lambda _: dial.cancel())
 
         def failed(failure: Failure) -> None:
             made.errback(Refused(UPSTREAM_UNREACHABLE, f"{address[0]}:{address[1]}: {type(failure.value).__name__}"))
 
-        dial = Dial(
-            self.reactor, address, lambda: UpstreamConnection(self, address, made), failed, self._connect_timeout
-        )
+        timeout = self._connect_timeout if within is None else within
+        dial = Dial(self.reactor, address, lambda: UpstreamConnection(self, address, made), failed, timeout)
         return made.addCallback(self._remember)
+
+    def connect_to_any(self, addresses: tuple[Address, ...]) -> "Deferred[UpstreamConnection]":
+        """A new connection to the first of them that can be reached; fails with Refused."""
+        attempt: Callable[[Address, float], UpstreamConnection | Deferred[UpstreamConnection]] = self.connect
+        made = self.reach.first(addresses, attempt)
+        assert isinstance(made, Deferred)
+        return made
 
     def _remember(self, connection: UpstreamConnection) -> UpstreamConnection:
         here = connection.transport.getHost()

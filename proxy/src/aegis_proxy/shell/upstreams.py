@@ -33,13 +33,13 @@ class Upstreams:
         self._dialling: dict[Address, list[Deferred[Call]]] = {}
         self._http1_until: dict[Address, float] = {}
 
-    def call(self, address: Address) -> "Call | Deferred[Call]":
-        """Fails with Refused."""
+    def call(self, address: Address, within: float | None = None) -> "Call | Deferred[Call]":
+        """Where that takes a new connection, `within` so many seconds. Fails with Refused."""
         if self._protocol is UpstreamProtocol.HTTP1 or (
             self._http1_until.get(address, 0.0) > self._clock() and not self._pool.speaks_http2(address)
         ):
-            fresh: Callable[[Address], Deferred[Any]] = self._pool.connect  # Deferred is invariant
-            return self._pool.take(address) or fresh(address)
+            fresh: Callable[[Address, float | None], Deferred[Any]] = self._pool.connect  # Deferred is invariant
+            return self._pool.take(address) or fresh(address, within)
         for connection in self._connections.get(address, ()):
             if connection.has_room:
                 return H2Call(connection)
@@ -49,7 +49,7 @@ class Upstreams:
             dialling.append(waiting)
         else:
             self._dialling[address] = [waiting]
-            self._pool.connect(address).addCallbacks(
+            self._pool.connect(address, within).addCallbacks(
                 self._connected, self._unreachable, callbackArgs=(address,), errbackArgs=(address,)
             )
         return waiting
