@@ -207,6 +207,17 @@ def test_an_identity_that_cannot_be_assumed_says_why(view: View, reason: str) ->
     assert first(view).no_token == reason
 
 
+def test_an_identity_that_is_leaving_has_the_terms_of_the_old_provider() -> None:
+    """Whatever is known of the new one, its tokens are not there yet; what the Identity itself says counts at once."""
+    moved = held("Identity", "me", provider="new", egress={"hosts": ["orders.shop.svc"]})
+    view = evolve(VIEW, identity=moved, own=Pending())
+    snapshot = first(view, leaving=spec_of(PER_DESTINATION))
+    assert (snapshot.audience_per_destination, snapshot.no_token) == (True, "")
+    assert snapshot.identity is not None
+    assert not snapshot.identity.may_send_to("payments.shop.svc")
+    assert first(view).no_token == "the provider of the Identity has not been received yet"
+
+
 def test_policies_that_are_not_in_force_are_named() -> None:
     """For readiness and the log."""
     assert policies_not_in_force(VIEW) == ()

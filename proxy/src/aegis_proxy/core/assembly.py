@@ -42,7 +42,10 @@ def spec_of(held: Held[AnyProvider]) -> ProviderSpec | None:
 
 @frozen(eq=False)
 class Inputs:
-    """`trusted` is by the names of `view.accepted`. `stale` says that the source is silent too long, empty if not."""
+    """`trusted` is by the names of `view.accepted`. `stale` says that the source is silent too long, empty if not.
+
+    `leaving` is the provider whose tokens still go out although the Identity names another one.
+    """
 
     view: View
     rules: Rules
@@ -50,6 +53,7 @@ class Inputs:
     namespace: str
     ingress_hosts: tuple[str, ...] = ()
     stale: str = ""
+    leaving: ProviderSpec | None = None
 
 
 def assemble(inputs: Inputs, before: Snapshot) -> Snapshot:
@@ -58,7 +62,7 @@ def assemble(inputs: Inputs, before: Snapshot) -> Snapshot:
     Parts that have not changed are the very same objects, so that what is cached by them stays good.
     """
     view, identity = inputs.view, inputs.view.identity
-    own = spec_of(view.own)
+    own = inputs.leaving or spec_of(view.own)
     accepted = accept(
         Callers(view.accepted, inputs.trusted, inputs.namespace, inputs.ingress_hosts), before.authorities
     )
@@ -71,7 +75,7 @@ def assemble(inputs: Inputs, before: Snapshot) -> Snapshot:
         audience_per_destination=own.audience_per_destination if own else False,
         closed=_closed(inputs, accepted),
         untrusted="; ".join(accepted.problems),
-        no_token=no_token_reason(view),
+        no_token="" if inputs.leaving else no_token_reason(view),
     )
     return before if _is_same(before, after) else evolve(after, generation=before.generation + 1)
 

@@ -12,22 +12,16 @@ from typing import Any, Protocol
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IDelayedCall
 
-from aegis_api.hosts import service_of
-from aegis_api.identity import Identity
-from aegis_api.provider import ProviderSpec
 from aegis_api.resources import Resource
-from aegis_idp.errors import Misconfigured
 from aegis_proxy.core.assembly import (
     Inputs,
     Rules,
     assemble,
     compiled,
-    no_token_reason,
     policies_not_in_force,
-    spec_of,
 )
 from aegis_proxy.core.description import described
-from aegis_proxy.core.knowledge import Held, Key, Names, Present, View, look_up
+from aegis_proxy.core.knowledge import Held, Key, Names, View, look_up
 from aegis_proxy.core.snapshot import NOTHING_KNOWN, Snapshot
 from aegis_proxy.settings import Settings
 from aegis_proxy.shell.api_access import ApiAccess
@@ -36,10 +30,11 @@ from aegis_proxy.shell.http_client import HostHttp
 from aegis_proxy.shell.keepers import Keepers
 from aegis_proxy.shell.keysets import TrustKeeper
 from aegis_proxy.shell.logs import Log
+from aegis_proxy.shell.own_tokens import OwnTokens
 from aegis_proxy.shell.plugins import Provider, Providers
 from aegis_proxy.shell.pod_files import PodFiles
 from aegis_proxy.shell.resolver import ConnectTo
-from aegis_proxy.shell.token_source import Binding, TokenSource
+from aegis_proxy.shell.token_source import TokenSource
 
 # Updates that come in faster are taken together.
 _TOGETHER = 0.1
@@ -101,7 +96,12 @@ class Control:
         self._soon: IDelayedCall | None = None
         self._tick: IDelayedCall | None = None
         self._listeners: list[Callable[[Snapshot], None]] = []
-        self.tokens = self._make_tokens(wall) if self._names.identity and self._names.egress else None
+        self._own = self._make_own(wall) if self._names.identity and self._names.egress else None
+
+    @property
+    def tokens(self) -> TokenSource | None:
+        """Those of this pod's identity; another object after it has moved."""
+        return self._own.tokens if self._own else None
 
     def _make_source(self) -> Source:
         settings = self._settings
@@ -109,9 +109,15 @@ class Control:
             return FileSource(settings.resources, settings.namespace, self._reactor, self._log, self._changed)
         return self._access.source(settings.namespace, self._random, self.counters, self._changed)
 
-    def _make_tokens(self, wall: Callable[[], float]) -> TokenSource:
+    def _make_own(self, wall: Callable[[], float]) -> OwnTokens:
         files = PodFiles(self._settings.token_file, self._settings.secrets_dir)
-        return TokenSource(files, self._http, self._reactor, wall, self._log, self._random, self.counters)
+
+        def make() -> TokenSource:
+            return TokenSource(
+                files, self._http, self._reactor, wall, self._log, self._random, self.counters, self._update
+            )
+
+        return OwnTokens(make, self._providers, self._keepers.issuer_of)
 
     def start(self) -> None:
         """Begins to watch."""
@@ -126,8 +132,8 @@ class Control:
                 call.cancel()
         self._source.stop()
         self._keepers.stop()
-        if self.tokens is not None:
-            self.tokens.bind(None, "the proxy is stopping")
+        if self._own is not None:
+            self._own.stop()
         return succeed(None)
 
     def on_swap(self, heard: Callable[[Snapshot], None]) -> None:
@@ -151,7 +157,7 @@ class Control:
                 parts.append("policy")
             if view is None or (view.accepted and not self._has_keys()):
                 parts.append("keys")
-        if self.tokens is not None and not self.tokens.had_first:
+        if self._own is not None and not self._own.had_first:
             parts.append("token")
         return tuple(parts)
 
@@ -172,6 +178,7 @@ class Control:
             "source": self._source.describe(),
             "keys_problem": "; ".join(f"{name}: {problem}" for name, problem in self._keepers.problems()) or None,
             "tokens": self.tokens.describe() if self.tokens else [],
+            "leaving": (self._own.leaving or None) if self._own else None,
         }
 
     def gauges(self) -> dict[str, float]:
@@ -223,9 +230,10 @@ class Control:
         self._source.want(view.wanted)
         trusted = self._keepers.follow(view.accepted)
         self._rules = compiled(view, self._rules)
-        inputs = Inputs(view, self._rules, trusted, self._names.namespace, self._settings.ingress_hosts, self._stale())
+        leaving = self._own.follow(view) if self._own else None
+        hosts, stale = self._settings.ingress_hosts, self._stale()
+        inputs = Inputs(view, self._rules, trusted, self._names.namespace, hosts, stale, leaving)
         before, self.snapshot = self.snapshot, assemble(inputs, self.snapshot)
-        self._bind(view)
         if self.snapshot is not before:
             self._swapped()
 
@@ -250,28 +258,3 @@ class Control:
 
     def _make_keeper(self, provider: Provider) -> TrustKeeper:
         return TrustKeeper(provider, self._http, self._reactor, self._log, self._random, self.counters, self._update)
-
-    def _bind(self, view: View) -> None:
-        if self.tokens is None:
-            return
-        identity, spec = view.identity, spec_of(view.own)
-        if not isinstance(identity, Present) or spec is None:
-            self.tokens.bind(None, no_token_reason(view))
-            return
-        try:
-            provider = self._providers.get(spec)
-        except Misconfigured as error:
-            self.tokens.bind(None, str(error))
-            return
-        known = identity.resource
-        binding = Binding(provider, known.subject, lambda: self._keepers.issuer_of(provider), known.provider_metadata)
-        self.tokens.bind(binding)
-        self.tokens.pin(_first_audience(identity.resource, spec))
-
-
-def _first_audience(identity: Identity, spec: ProviderSpec) -> str:
-    """The audience of the token that readiness waits for: the provider's, or that of the first host that is known."""
-    if not spec.audience_per_destination:
-        return spec.audience
-    exact = (pattern.text for pattern in identity.hosts if pattern.exact and service_of(pattern.text))
-    return next(exact, "")

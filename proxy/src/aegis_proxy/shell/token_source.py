@@ -54,6 +54,10 @@ class Binding:
         same_provider = self.provider is other.provider
         return same_provider and (self.subject, self.metadata) == (other.subject, other.metadata)
 
+    def is_another_provider_s(self, other: "Binding") -> bool:
+        """Whether `other` has tokens of the same subject from elsewhere."""
+        return self.subject == other.subject and self.provider is not other.provider
+
 
 @define(eq=False)
 class _Entry:
@@ -74,7 +78,8 @@ class TokenSource:
     """The tokens of this pod's identity, by audience.
 
     A token is fetched when it is first asked for and again at 80 % of its life, if it was used since. The old one
-    serves until 10 s before its end while that fails. Times are wall clock seconds since 1970 (`wall`).
+    serves until 10 s before its end while that fails. Times are wall clock seconds since 1970 (`wall`). `arrived` is
+    called when there is the first of all tokens.
     """
 
     def __init__(
@@ -86,6 +91,7 @@ class TokenSource:
         log: Log,
         random: Random,
         counters: Counter[tuple[str, str]],
+        arrived: Callable[[], None] = lambda: None,
     ) -> None:
         self.pinned = ""
         self._had_first = False
@@ -96,6 +102,8 @@ class TokenSource:
         self._log = log
         self._random = random
         self._counters = counters
+        self._first_arrived = arrived
+        self._retired = False
         self._binding: Binding | None = None
         self._unbound = "the pod's identity is not known yet"
         self._entries: OrderedDict[str, _Entry] = OrderedDict()
@@ -104,6 +112,19 @@ class TokenSource:
     def had_first(self) -> bool:
         """Whether a token was ever had, or there is none to wait for: then the pod may start."""
         return self._had_first or (self._binding is not None and not self.pinned)
+
+    @property
+    def alive(self) -> bool:
+        """Whether any token is at hand that is still good."""
+        return any(self._is_good(entry) for entry in self._entries.values())
+
+    @property
+    def latest(self) -> str:
+        """The audience that was asked for last, of those with a good token; empty if there is none."""
+        return next((name for name, entry in reversed(self._entries.items()) if self._is_good(entry)), "")
+
+    def _is_good(self, entry: _Entry) -> bool:
+        return entry.receipt is not None and entry.receipt.expires - self._wall() > LAST_SECONDS
 
     def cached(self, audience: str) -> bytes | None:
         """The token for `audience` if one is at hand that is still good for 10 s."""
@@ -145,6 +166,12 @@ class TokenSource:
             entry = self._entry(audience)
             if entry.call is None and self._clock.seconds() >= entry.retry_at:
                 self._begin(entry)
+
+    def retire(self) -> None:
+        """Renews nothing from now on. Who waits already gets what is under way."""
+        self._retired = True
+        for entry in self._entries.values():
+            _cancel(entry)
 
     def forget(self) -> None:
         """Drops all tokens and ends all calls."""
@@ -205,15 +232,18 @@ class TokenSource:
 
     def _arrived(self, receipt: Receipt, entry: _Entry) -> None:
         self._counters["token_fetches", "ok"] += 1
-        self._had_first = True
+        first, self._had_first = not self._had_first, True
         entry.call = None
         entry.receipt, entry.failures, entry.retry_at, entry.problem = receipt, 0, 0.0, ""
         delay = token_refresh_delay(receipt.issued, receipt.expires, self._wall(), self._random.random())
-        entry.timer = self._clock.callLater(delay, self._due, entry)
+        if not self._retired:
+            entry.timer = self._clock.callLater(delay, self._due, entry)
         waiting, entry.waiting = entry.waiting, []
         entry.used = bool(waiting)
         for one in waiting:
             one.callback(receipt.token)
+        if first:
+            self._first_arrived()
 
     def _due(self, entry: _Entry) -> None:
         """Renews a token that is in use, and forgets one that was not asked for during most of its life."""
@@ -238,7 +268,7 @@ class TokenSource:
         delay = max(backoff.delay(entry.failures, self._random.random()), wish)
         entry.retry_at = self._clock.seconds() + delay
         self._log.warning("no token", audience=entry.audience, problem=entry.problem, retry_in=round(delay, 1))
-        if entry.receipt is not None or entry.audience == self.pinned:
+        if not self._retired and (entry.receipt is not None or entry.audience == self.pinned):
             entry.timer = self._clock.callLater(delay, self._due, entry)
         self._refuse(entry)
 
