@@ -27,4 +27,4 @@ def test_what_is_refused_has_no_price() -> None:
     """A refusal costs less, so its figure would say nothing."""
     mesh = Mesh()
     with pytest.raises(SystemExit, match=REFUSED):
-        least(mesh, lambda: heads(mesh, [mesh.token(aud="other")]))
+        least(mesh, heads(mesh, [mesh.token(aud="other")]))

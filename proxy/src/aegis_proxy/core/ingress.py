@@ -3,7 +3,6 @@
 `judge` is the only maker of a `Permit`, and only a `Permit` becomes bytes for the app.
 """
 
-from functools import lru_cache
 from typing import NamedTuple
 
 from aegis_api.paths import ENCODED_SLASH
@@ -96,8 +95,6 @@ def _authenticate(request: Request, snapshot: Snapshot, cache: TokenCache, now: 
     return verified
 
 
-# Remembered because the token of a request that comes again is then one object, whose hash Python keeps.
-@lru_cache(maxsize=512)
 def _bearer_token(credentials: bytes) -> bytes | None:
     """The token, None for another scheme (RFC 6750 section 2.1)."""
     return credentials[7:] if credentials[:7].lower() == b"bearer " else None

@@ -8,6 +8,8 @@ from aegis_proxy.core.request import START_LINE, Request, parse_request
 # At most 512 heads of at most 4 KiB each, so strangers can fill 2 MiB and what those heads are parsed to.
 _REMEMBERED = 512
 _LONGEST = 4096
+# Of how many heads it is known that they came once.
+_SEEN = 4096
 
 
 class RequestReader:
@@ -21,6 +23,7 @@ class RequestReader:
         self._role_of = role_of
         self._canonical = canonical
         self._known: dict[bytes, tuple[Request, bytes]] = {}
+        self._seen: set[int] = set()
 
     def take(self, buffer: bytes) -> tuple[Request, bytes] | None:
         """The request whose head `buffer` begins with, and the rest; None while the head is incomplete.
@@ -35,7 +38,17 @@ class RequestReader:
             return None
         taken = parse_request(split[0], self._role_of, canonical=self._canonical), split[1]
         if short and not split[1]:
-            if len(self._known) >= _REMEMBERED:
-                del self._known[next(iter(self._known))]
-            self._known[buffer] = taken
+            self._remember(buffer, taken)
         return taken
+
+    def _remember(self, head: bytes, taken: tuple[Request, bytes]) -> None:
+        """Once it comes a second time: most heads with a token or an id of their own never do."""
+        fingerprint = hash(head)
+        if fingerprint not in self._seen:
+            if len(self._seen) >= _SEEN:
+                self._seen.clear()
+            self._seen.add(fingerprint)
+            return
+        if len(self._known) >= _REMEMBERED:
+            del self._known[next(iter(self._known))]
+        self._known[head] = taken
