@@ -4,6 +4,7 @@
 """
 
 import re
+from functools import lru_cache
 
 from aegis_api.names import Subject
 from aegis_api.reading import ParseError
@@ -33,6 +34,8 @@ def check_subject_template(text: str) -> None:
         raise ValueError("PREFIX{namespace}SEPARATOR{name}, with a separator that is one of . : / _ | ~ @")
 
 
+# Remembered because a proxy reads the same few in each new token of its callers.
+@lru_cache(maxsize=1024)
 def subject_in(template: str, text: str) -> Subject | None:
     """The subject for which `filled(template, ...)` is `text`; None if there is none."""
     form = _SUBJECT_TEMPLATE.fullmatch(template)

@@ -116,7 +116,7 @@ def _decoded(segment: bytes, part: str) -> bytes:
 def _read_object(segment: bytes, part: str) -> dict[str, object]:
     raw = _decoded(segment, part)
     try:
-        value = _DECODER.decode(raw.decode())
+        value = _decoded_json(raw.decode())
         if b"\\" in raw or raw.count(b"[") + raw.count(b"{") > MAX_DEPTH:
             _check_texts_and_depth(value, MAX_DEPTH)
     except _NotStrictError as error:
@@ -129,6 +129,15 @@ def _read_object(segment: bytes, part: str) -> dict[str, object]:
         why = "not an object"
     # Raised outside of the handlers, so that it does not carry a decoder's error, which quotes the token.
     raise TokenRefused(Reason.MALFORMED, f"the {part} is refused: {why}")
+
+
+def _decoded_json(text: str) -> object:
+    """As JSONDecoder.decode, which looks for blanks with regular expressions."""
+    text = text.strip(" \t\n\r")
+    value, end = _DECODER.raw_decode(text)
+    if end != len(text):
+        raise ValueError("more than one value")
+    return value
 
 
 class _NotStrictError(ValueError):

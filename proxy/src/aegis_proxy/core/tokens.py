@@ -168,21 +168,24 @@ def _check_times(signed: SignedClaims, now: float, skew: float) -> tuple[float, 
             signed, Reason.LIFETIME_TOO_LONG, f"exp is {expiry - now:.0f} s ahead, at most {limit} are taken"
         )
     for name, instant in (("nbf", begin), ("iat", issued)):
-        if instant is not None:
-            if now < instant - skew:
+        if instant is not None and earliest < instant - skew:
+            earliest = instant - skew
+            if now < earliest:
                 raise _refusal(signed, Reason.NOT_YET_VALID, f"{name} is {instant - now:.0f} s ahead")
-            earliest = max(earliest, instant - skew)
     return earliest, expiry + skew
+
+
+_ABSENT = object()
 
 
 def _instant(signed: SignedClaims, name: str) -> float | None:
     """A NumericDate (RFC 7519 section 2). The parser has let through finite numbers only."""
-    if name not in signed.claims:
-        return None
-    value = signed.claims[name]
+    value = signed.claims.get(name, _ABSENT)
     # By exact type: a bool is an int.
     if type(value) is int or type(value) is float:
         return value
+    if value is _ABSENT:
+        return None
     raise _refusal(signed, Reason.BAD_CLAIM, f"{name} is not a number")
 
 
