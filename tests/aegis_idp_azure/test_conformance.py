@@ -26,3 +26,11 @@ class TestKept(Conformance):
             for subject in (Subject("shop", "orders"), Subject("bank", "orders"), Subject("shop", "stock"))
         }
         return tenant.provider("api://mesh", version="1.0", provisionAs=None, clientIds=ids)
+
+
+class TestDestinations(Conformance):
+    """Applications for Services, so that a token for one is no good at the other."""
+
+    @pytest.fixture
+    def provider(self, tenant: Tenant) -> ProviderUnderTest:
+        return tenant.provider(destinations=tenant.destinations("stock.shop.svc", "bills.bank.svc", "orders.shop.svc"))

@@ -24,8 +24,15 @@ def test_a_pod_needs_the_token_for_the_exchange(tenant: Tenant) -> None:
 
 def test_what_entra_cannot_do_is_said_at_admission(tenant: Tenant) -> None:
     """A free audience for each destination, and a name for an audience of version 2.0."""
-    with pytest.raises(Misconfigured, match=r"takes no free audience.*audiencePerDestination"):
-        tenant.provider().needs(ORDERS, ("stock.shop.svc",))
+    for some in (None, {"orders.shop.svc": tenant.resource.app_id}):
+        with pytest.raises(Misconfigured, match=r"takes no free audience.*; there is none for stock\.shop\.svc"):
+            tenant.provider(destinations=some).needs(ORDERS, ("stock.shop.svc",))
+    with pytest.raises(Misconfigured, match=r"client ids in config\.destinations$"):
+        tenant.provider().needs(ORDERS, ("*.svc",))
+    named = {"stock.shop.svc": tenant.resource.app_id}
+    with pytest.raises(Misconfigured, match=r"tokens are of version 2\.0"):
+        tenant.provider(destinations=named, version="1.0").needs(ORDERS, ("stock.shop.svc",))
+    assert tenant.provider(destinations=named).needs(ORDERS, ("db-0.stock.shop.svc", "*.svc", "localhost")).tokens
     with pytest.raises(Misconfigured, match=r"the audience api://mesh is no client id.*set spec\.audience"):
         tenant.provider("api://mesh").needs(ORDERS)
     assert tenant.provider("api://mesh", version="1.0").needs(ORDERS).tokens
@@ -100,3 +107,14 @@ def test_throttling_and_trouble_pass(tenant: Tenant) -> None:
     with pytest.raises(Unavailable):
         run(exchanged(provider.settings, request, provider.http))
     assert run(exchanged(provider.settings, request, provider.http)).reveal()
+
+
+def test_a_destination_without_an_application_gets_no_token(tenant: Tenant) -> None:
+    """Nothing is sent: Entra ID could only say that it does not know it."""
+    provider = tenant.provider()
+    provider.make_known(ORDERS)
+    tap = Tapped(provider.http)
+    request = provider.mounts(ORDERS).request("stock.shop.svc")
+    with pytest.raises(Misconfigured, match=r"no application stands for stock\.shop\.svc: name its client id"):
+        run(exchanged(provider.settings, request, tap))
+    assert tap.sent == []

@@ -23,7 +23,8 @@ _TOKENS_IN_FORMS = ("client_assertion", "subject_token", "WebIdentityToken")
 class Cloud:
     """A fake cloud with two customers, who both trust the same cluster: `ours`, and `others`, whom we know nothing of.
 
-    `issued` are the secrets that it gave away beside those that come back in requests.
+    `issued` are the secrets that it gave away beside those that come back in requests. Where a cloud takes no free
+    audience, `name_destinations` gives the settings by which Services have a name there.
     """
 
     type: str
@@ -31,10 +32,15 @@ class Cloud:
     ours: ProviderUnderTest
     others: ProviderUnderTest
     issued: Callable[[], list[str]] = field(default=list, repr=False)
+    name_destinations: Callable[..., dict[str, object]] | None = field(default=None, repr=False)
+
+    @property
+    def config(self) -> dict[str, object]:
+        return dict(self.ours.config)
 
     @property
     def spec(self) -> dict[str, object]:
-        return {"type": self.type, "audience": self.ours.audience, "config": dict(self.ours.config)}
+        return {"type": self.type, "audience": self.ours.audience, "config": self.config}
 
     def secrets(self) -> list[str]:
         """All that was shown to it and must not show anywhere else."""
@@ -59,7 +65,12 @@ def cloud(name: str, cluster: ApiCluster, issuers: Http) -> Iterator[Cloud]:
                 yield Cloud(name, aws, tenancy_of(cluster, aws).provider(), tenancy_of(cluster, aws).provider(), issued)
         case "azure":
             with Entra(issuers) as entra:
-                yield Cloud(name, entra, tenant_of(cluster, entra).provider(), tenant_of(cluster, entra).provider())
+                tenant, other = tenant_of(cluster, entra), tenant_of(cluster, entra)
+
+                def named(*services: str) -> dict[str, object]:
+                    return {"destinations": tenant.destinations(*services)}
+
+                yield Cloud(name, entra, tenant.provider(), other.provider(), name_destinations=named)
         case "gcp":
             with Google(issuers) as google:
                 ours, others = mesh_of(cluster, google), mesh_of(cluster, google, "another-mesh")

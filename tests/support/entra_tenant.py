@@ -31,6 +31,10 @@ class Tenant:
         application.federations[record.name] = record
         return application
 
+    def destinations(self, *services: str) -> Mapping[str, str]:
+        """Applications that stand for Services, as an administrator makes them."""
+        return {service: self.directory.register().app_id for service in services}
+
     def config(self, **changes: object) -> Mapping[str, object]:
         address = {"authority": self.entra.url, "graph": self.entra.url}
         made = {"tenantId": self.directory.tenant, "provisionAs": self.provisioner.app_id, **address, **changes}

@@ -55,6 +55,20 @@ def test_named_hosts_are_the_audiences() -> None:
     assert found[OLD].audiences == Audiences(frozenset({"old-mesh"}))
 
 
+def test_a_provider_may_name_destinations_its_own_way() -> None:
+    """Then aud holds that name, and nothing else will do; of those, the ones of this pod."""
+    names = {"orders.shop.svc": "id-1", "stock.shop.svc": "id-2", "orders.bank.svc": "id-3"}
+    known = {"old": evolve(trusted(OLD), audiences=names), "new": evolve(trusted(NEW, 1), audiences=names)}
+    callers = evolve(BOTH, trusted=known)
+    found = accepted(callers).authorities
+    assert found[NEW].audiences == Audiences(frozenset({"id-1", "id-2"}))
+    assert found[OLD].audiences == Audiences(frozenset({"old-mesh"}))
+    one = accepted(evolve(callers, hosts=("orders.shop.svc", "bills.shop.svc"))).authorities
+    assert one[NEW].audiences == Audiences(frozenset({"id-1"}))
+    none = accepted(evolve(callers, trusted={**known, "new": evolve(known["new"], audiences={})})).authorities
+    assert not none[NEW].audiences.accept("orders.shop.svc")
+
+
 @pytest.mark.parametrize(
     ("held", "known", "problem"),
     [

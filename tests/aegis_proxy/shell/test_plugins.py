@@ -25,6 +25,18 @@ def test_a_provider_is_a_plugin_with_its_settings() -> None:
     assert result_of(provider.trust(ScriptedHttp())).issuer == "https://idp.test"
 
 
+def test_a_provider_may_name_destinations_its_own_way() -> None:
+    """What aud must hold is then that name, and otherwise what was asked for."""
+    tenant, client = "5a6b7c8d-0000-4000-8000-00000000000a", "11111111-2222-4333-8444-555555555555"
+    config = {"tenantId": tenant, "destinations": {"orders.shop.svc": client}}
+    provider = provider_of(ProviderSpec("azure", "aegis", config=config))
+    assert provider.audiences == {"orders.shop.svc": client}
+    assert [provider.audience_claim(name) for name in ("orders.shop.svc", "aegis")] == [client, "aegis"]
+    plain = provider_of(ProviderSpec("oidc", "aegis", config=OIDC))
+    assert plain.audiences is None
+    assert plain.audience_claim("orders.shop.svc") == "orders.shop.svc"
+
+
 @pytest.mark.parametrize(
     ("spec", "said"),
     [

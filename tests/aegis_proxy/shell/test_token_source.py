@@ -4,7 +4,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from attrs import define, field
+from attrs import define, evolve, field
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
@@ -98,6 +98,18 @@ def test_audiences_are_apart(bench: Bench) -> None:
     bench.plugin.answer(token(aud="a"))
     bench.plugin.answer(token(aud="b"))
     assert (bench.tokens.cached("a"), bench.tokens.cached("b")) == (token(aud="a"), token(aud="b"))
+
+
+def test_a_provider_may_call_an_audience_its_own_way(bench: Bench) -> None:
+    """What is asked for and kept by is the destination, and what comes must hold the provider's name of it."""
+    provider = evolve(scripted_provider(bench.plugin), audiences={"stock.shop.svc": "id-1"})
+    bench.tokens.bind(Binding(provider, ME, lambda: ISSUER))
+    (got, refused) = (bench.fetch("stock.shop.svc"), bench.fetch("orders.shop.svc"))
+    assert [request.audience for request, _ in bench.plugin.asked] == ["stock.shop.svc", "orders.shop.svc"]
+    bench.plugin.answer(token(aud="id-1"))
+    bench.plugin.answer(token(aud="id-1"))
+    assert got == [bench.tokens.cached("stock.shop.svc")] == [token(aud="id-1")]
+    assert "wanted orders.shop.svc" in str(refused[0])
 
 
 def test_e08_a_token_in_use_is_renewed_in_the_background(bench: Bench) -> None:

@@ -41,6 +41,9 @@ class AzurePlugin:
     def subject(self, settings: AzureSettings, claims: Mapping[str, object]) -> Subject | Principal:
         return caller(settings, claims)
 
+    def audiences(self, settings: AzureSettings) -> Mapping[str, str]:
+        return settings.audiences
+
     async def provision(self, settings: AzureSettings, request: ProvisionRequest, http: Http) -> Provisioned:
         if not _is_ours_to_make(settings, request):
             return Provisioned()

@@ -6,6 +6,7 @@ from typing import Literal
 
 from attrs import frozen
 
+from aegis_api.hosts import service_of
 from aegis_api.names import Subject
 from aegis_idp.kept import keeper_of, kept_for, subject_of
 from aegis_idp.settings import setting
@@ -29,6 +30,16 @@ def _check_client_ids(ids: Mapping[str, str]) -> None:
         raise ValueError("a client id of its own for each ServiceAccount")
 
 
+def _check_destinations(applications: Mapping[str, str]) -> None:
+    for name, client_id in applications.items():
+        if service_of(name) is None:
+            raise ValueError(f"the name of a Service, like orders.shop.svc, in place of {name!r}")
+        if not is_guid(client_id):
+            raise ValueError(f"a client id (a GUID) for {name}")
+    if len({client_id.lower() for client_id in applications.values()}) < len(applications):
+        raise ValueError("an application of its own for each Service: a token for one would be good at the other")
+
+
 @frozen
 class AzureSettings:
     """`tenant_id` is all that is needed where `provision_as` makes the applications, or `client_ids` names them."""
@@ -45,6 +56,12 @@ class AzureSettings:
         "Applications that somebody else keeps: NAMESPACE/NAME of a ServiceAccount, and its application's client id.",
         default={},
         check=_check_client_ids,
+    )
+    destinations: Mapping[str, str] = setting(
+        "For audiencePerDestination, the applications that Services are at Entra ID: SERVICE.NAMESPACE.svc, and the "
+        "client id.",
+        default={},
+        check=_check_destinations,
     )
     version: Literal["2.0", "1.0"] = setting(
         "The version of the access tokens, which the application of the provider's audience decides by its "
@@ -88,6 +105,11 @@ class AzureSettings:
     @property
     def key_set(self) -> str:
         return f"{self.authority}/{self.tenant}/discovery/v2.0/keys"
+
+    @property
+    def audiences(self) -> Mapping[str, str]:
+        """What `aud` holds in a token for a Service."""
+        return {name: client_id.lower() for name, client_id in self.destinations.items()}
 
     def client_id_of(self, subject: Subject) -> str | None:
         """The application that these settings name for a ServiceAccount."""

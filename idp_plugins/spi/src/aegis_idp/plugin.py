@@ -1,7 +1,7 @@
-"""The five questions that a plugin answers."""
+"""The five questions that a plugin answers, and one more that few have to."""
 
 from collections.abc import Mapping
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from aegis_api.names import Subject
 from aegis_idp.http import Http
@@ -60,3 +60,19 @@ class Plugin(Protocol[S]):
 
     async def deprovision(self, settings: S, request: ProvisionRequest, http: Http) -> None:
         """5b. Removes what `provision` made. What is gone already is success; foreign objects stay."""
+
+
+@runtime_checkable
+class NamesAudiences(Protocol):
+    """What a plugin answers beside, whose provider has names of its own for the destinations of tokens."""
+
+    def audiences(self, settings: Any) -> Mapping[str, str]:
+        """What `aud` holds in a token for a destination (`<service>.<namespace>.svc`), for all that can have one.
+
+        No two have the same.
+        """
+
+
+def audiences_of(plugin: Plugin[S], settings: S) -> Mapping[str, str] | None:
+    """The answer; None where a token's `aud` holds the very audience that was asked for, as with most providers."""
+    return plugin.audiences(settings) if isinstance(plugin, NamesAudiences) else None

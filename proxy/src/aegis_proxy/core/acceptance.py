@@ -19,11 +19,15 @@ from aegis_proxy.core.snapshot import Audiences, Authority
 
 @frozen(eq=False)
 class Trusted:
-    """What a provider's plugin said (`trust`, `subject`) and published (`keys`)."""
+    """What a provider's plugin said (`trust`, `subject`) and published (`keys`).
+
+    `audiences` is what `aud` holds by destination, where the provider has names of its own for them.
+    """
 
     trust: Trust
     keys: KeySet
     subject: Callable[[Mapping[str, object]], Subject | Principal]
+    audiences: Mapping[str, str] | None = None
 
 
 @frozen
@@ -83,7 +87,7 @@ def _authority(callers: Callers, name: str, provider: AnyProvider, trusted: Trus
     return Authority(
         provider=name,
         issuer=trust.issuer,
-        audiences=_audiences(callers, provider.spec),
+        audiences=_audiences(callers, provider.spec, trusted.audiences),
         algorithms=trust.algorithms,
         types=trust.types,
         max_lifetime=trust.max_lifetime,
@@ -93,13 +97,14 @@ def _authority(callers: Callers, name: str, provider: AnyProvider, trusted: Trus
     )
 
 
-def _audiences(callers: Callers, spec: ProviderSpec) -> Audiences:
+def _audiences(callers: Callers, spec: ProviderSpec, names: Mapping[str, str] | None) -> Audiences:
     """What a token's `aud` must hold: with one per destination never the shared one, which could be replayed."""
     if not spec.audience_per_destination:
         return Audiences(frozenset({spec.audience}))
-    if callers.hosts:
-        return Audiences(frozenset(callers.hosts))
-    return Audiences(frozenset(), callers.namespace)
+    here = Audiences(frozenset(callers.hosts), "" if callers.hosts else callers.namespace)
+    if names is None:
+        return here
+    return Audiences(frozenset(name for destination, name in names.items() if here.accept(destination)))
 
 
 def _is_same(before: Mapping[str, Authority], after: Mapping[str, Authority]) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
+from attrs import evolve
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.defer import TimeoutError as DeadlinePassed
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -151,7 +152,7 @@ class TrustKeeper:
         keys = read_key_set(document, trust.algorithms)
         self._fetched_at = self._clock.seconds()
         self._trust, self._document, self._given_up = trust, fingerprint, False
-        self.trusted = Trusted(trust, keys, self.provider.subject)
+        self.trusted = Trusted(trust, keys, self.provider.subject, self.provider.audiences)
         self._log.info(
             "keys taken",
             issuer=trust.issuer,
@@ -191,7 +192,7 @@ class TrustKeeper:
         elif not self._given_up and self.key_age() >= _MAX_STALE:
             self._given_up = True
             self._log.error("keys given up", issuer=self.trusted.trust.issuer, hours=_MAX_STALE / 3600)
-            self.trusted = Trusted(self.trusted.trust, KeySet(), self.trusted.subject)
+            self.trusted = evolve(self.trusted, keys=KeySet())
             self._changed()
         self._schedule(max(_BACKOFF.delay(self._failures, self._random.random()), min(retry_after or 0.0, 300.0)))
 

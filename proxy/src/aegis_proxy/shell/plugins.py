@@ -13,7 +13,7 @@ from aegis_api.reading import Node, ParseError
 from aegis_idp.discovery import PluginError, load
 from aegis_idp.errors import Misconfigured, ProviderError
 from aegis_idp.http import Http
-from aegis_idp.plugin import Plugin
+from aegis_idp.plugin import Plugin, audiences_of
 from aegis_idp.settings import read_settings
 from aegis_idp.values import Principal, Secret, TokenRequest, Trust
 
@@ -29,12 +29,18 @@ class PluginDefect(Exception):  # named by what happened
 class Provider:
     """The questions of aegis_idp.plugin.Plugin with the settings filled in.
 
-    They raise ProviderError, or PluginDefect for anything else that a plugin raises.
+    They raise ProviderError, or PluginDefect for anything else that a plugin raises. `audiences` is what `aud` holds by
+    destination, where the provider has names of its own for them.
     """
 
     spec: ProviderSpec
     _plugin: Plugin[Any] = field(repr=False)
     _settings: Any = field(repr=False)
+    audiences: Mapping[str, str] | None = field(default=None, repr=False)
+
+    def audience_claim(self, audience: str) -> str:
+        """What `aud` must hold in a token that is asked for with `audience`."""
+        return (self.audiences or {}).get(audience, audience)
 
     async def trust(self, http: Http) -> Trust:
         try:
@@ -65,7 +71,8 @@ def provider_of(spec: ProviderSpec) -> Provider:
     """Loads the plugin of `spec`. Raises Misconfigured if it is not installed or does not take the settings."""
     try:
         plugin = load(spec.type)
-        return Provider(spec, plugin, read_settings(plugin.settings, Node(spec.config, "spec.config")))
+        settings = read_settings(plugin.settings, Node(spec.config, "spec.config"))
+        return Provider(spec, plugin, settings, audiences_of(plugin, settings))
     except (PluginError, ParseError) as error:
         raise Misconfigured(str(error)) from None
 

@@ -226,7 +226,8 @@ class TokenSource:
         request = PodTokenRequest(binding.subject, entry.audience, self._files, binding.metadata)
         call = Deferred.fromCoroutine(binding.provider.acquire(request, self._http)).addTimeout(_DEADLINE, self._clock)
         entry.call = call
-        wanted = Wanted(binding.subject, entry.audience, binding.issuer(), binding.metadata.get(PRINCIPAL, ""))
+        audience = binding.provider.audience_claim(entry.audience)
+        wanted = Wanted(binding.subject, audience, binding.issuer(), binding.metadata.get(PRINCIPAL, ""))
         call.addCallback(lambda token: check_receipt(token.reveal(), wanted, binding.provider.subject, self._wall()))
         call.addCallbacks(self._arrived, self._failed, callbackArgs=(entry,), errbackArgs=(entry,))
 

@@ -7,6 +7,7 @@ import jwt
 from aegis_idp.blocking import run
 from aegis_idp.conformance.provider import ProviderUnderTest
 from aegis_idp.http import Http
+from aegis_idp.plugin import audiences_of
 from aegis_idp.values import KeySetDocument, Secret, Trust
 
 LEEWAY_SECONDS = 30
@@ -19,6 +20,7 @@ class TokenRefused(Exception):  # named by what happened, as in aegis_idp.errors
 
 def verified(provider: ProviderUnderTest, token: Secret, audience: str) -> Mapping[str, object]:
     """The claims of a token that is good for `audience` by the plugin's own `trust`. Raises TokenRefused."""
+    audience = (audiences_of(provider.plugin, provider.settings) or {}).get(audience, audience)
     return verified_by(run(provider.plugin.trust(provider.settings, provider.http)), provider.http, token, audience)
 
 
