@@ -11,6 +11,7 @@ from aegis_api.policy import Enforcement, IdentityPattern, IngressPolicy, Rule
 from aegis_proxy.core.fields import ingress_role
 from aegis_proxy.core.refusals import Refused
 from aegis_proxy.core.request import Request, parse_request
+from aegis_proxy.core.request_reader import RequestReader
 from aegis_proxy.core.rules import NO_RULES, compile_rules
 from aegis_proxy.core.snapshot import Snapshot
 from aegis_proxy.shell.exchange import Route
@@ -75,6 +76,42 @@ def test_x10_the_way_leads_to_the_app_whatever_the_request_says(log: ReadableLog
     assert route.label == ("allow", "", "local", "orders", "get")
     assert route.caller == SUBJECT.encode()
     assert b"\r\nX-Forwarded-For: 10.0.0.9\r\n" in route.head
+
+
+def asked_again(token: bytes) -> Request:
+    """A request as it is given from its third coming on."""
+    reader = RequestReader(ingress_role, canonical=True)
+    head = b"GET /x HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer " + token + b"\r\n\r\n"
+    taken = [reader.take(head) for _ in range(3)][-1]
+    assert taken is not None
+    return taken[0]
+
+
+def test_what_was_routed_stands_for_the_same_client(log: ReadableLog) -> None:
+    """Another one, or the same behind another original destination, has a head or an address of its own."""
+    request, bound = asked_again(mint()), {"to": APP}
+    ours = side(Control(), log, lambda _: bound["to"])
+    first = ours.route(request, CLIENT)
+    assert ours.route(request, CLIENT) is first
+    other = ours.route(request, SimpleNamespace(peer=b"10.0.0.7", transport=None))
+    assert isinstance(other, Route)
+    assert b"\r\nX-Forwarded-For: 10.0.0.7\r\n" in other.head
+    bound["to"] = ("127.0.0.1", 9)
+    elsewhere = ours.route(request, CLIENT)
+    assert isinstance(elsewhere, Route)
+    assert elsewhere.address == ("127.0.0.1", 9)
+    assert b"\r\nX-Forwarded-For: 10.0.0.9\r\n" in elsewhere.head
+
+
+def test_k14_what_was_routed_falls_with_the_keys(log: ReadableLog) -> None:
+    """The token's key is gone by then."""
+    control, request = Control(), asked_again(mint())
+    ours = side(control, log)
+    ours.route(request, CLIENT)
+    control.snapshot = Snapshot(2, authorities(OTHER), control.rules)
+    with pytest.raises(Refused) as caught:
+        ours.route(request, CLIENT)
+    assert caught.value.refusal.status == 401
 
 
 def test_without_a_token_nothing_is_routed(log: ReadableLog) -> None:

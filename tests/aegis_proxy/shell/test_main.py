@@ -1,9 +1,12 @@
 import json
 import signal
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+from aegis_proxy.shell import main
 from support.mesh import RULES, Mesh, bearer, request
 from support.proxy_process import ProxyProcess, policy, provider, rule
 from support.raw_client import RawClient
@@ -151,3 +154,17 @@ def test_without_an_app_to_go_to_there_is_a_502(tmp_path: Path) -> None:
             assert client.send(GET).answer().status == 502
         assert eventually(lambda: proxy.of("refused"))[0]["reason"] == "no_upstream"
         assert bearer() not in "".join(proxy.lines).encode()
+
+
+def test_the_kernel_is_asked_once_for_each_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a connection was bound for does not change from request to request."""
+    asked: list[object] = []
+
+    def original(transport: object) -> tuple[str, int]:
+        asked.append(transport)
+        return "10.0.0.1", 8080
+
+    monkeypatch.setattr(main, "original_destination", original)
+    connection: Any = SimpleNamespace(peer=b"10.0.0.9", original=None, transport=object())
+    assert [main._app_of(connection) for _ in range(3)] == [("127.0.0.1", 8080)] * 3
+    assert asked == [connection.transport]

@@ -57,7 +57,8 @@ class Request(NamedTuple):
     authority as it came (of the URI in absolute form, else of Host). `fields` are the lines that pass on, as they came.
     `credentials` is the value of Authorization. `absolute`: the target came in absolute form. `upgrade` is the protocol
     that it asks to switch to, empty for none. Of a CONNECT, target and path are the authority to connect to. `secret`
-    names the fields that no table of HPACK may hold (RFC 7541 section 6.2.3).
+    names the fields that no table of HPACK may hold (RFC 7541 section 6.2.3). `again`: it is one object each time that
+    it comes (see `RequestReader`).
     """
 
     method: bytes
@@ -74,6 +75,7 @@ class Request(NamedTuple):
     absolute: bool
     upgrade: bytes = b""
     secret: frozenset[bytes] = frozenset()
+    again: bool = False
 
     @property
     def repeatable(self) -> bool:

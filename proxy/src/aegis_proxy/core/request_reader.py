@@ -51,4 +51,4 @@ class RequestReader:
             return
         if len(self._known) >= _REMEMBERED:
             del self._known[next(iter(self._known))]
-        self._known[head] = taken
+        self._known[head] = taken[0]._replace(again=True), taken[1]

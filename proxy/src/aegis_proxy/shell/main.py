@@ -237,9 +237,10 @@ def _tracing(settings: Settings, log: Log, reactor: Any) -> "Tracing":
 
 
 def _app_of(connection: Connected) -> Address | None:
-    """The app's side of a redirected connection: the port it was made to, on loopback."""
-    original = original_destination(connection.transport)
-    return ("127.0.0.1", original[1]) if original else None
+    """The app's side of a redirected connection: the port it was made to, on loopback. The kernel is asked once."""
+    if connection.original is None:
+        connection.original = original_destination(connection.transport)
+    return ("127.0.0.1", connection.original[1]) if connection.original else None
 
 
 def _original(connection: Connected) -> Address | None:

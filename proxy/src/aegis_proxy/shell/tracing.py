@@ -125,7 +125,7 @@ class TracedSide:
 
     def route(self, request: Request, connection: Connected) -> "Route | Deferred[Route]":
         span = self._tracing.begin(self.direction, request, connection.peer)
-        traced = request._replace(fields=continued(request.fields, span.context))
+        traced = request._replace(fields=continued(request.fields, span.context), again=False)
         try:
             route = self._side.route(traced, connection)
         except Refused as refused:
