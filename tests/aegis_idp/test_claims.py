@@ -3,7 +3,7 @@
 import pytest
 
 from aegis_api.names import Subject
-from aegis_idp.claims import issuer_of, subject_claim, text_claim
+from aegis_idp.claims import bearer_of, issuer_of, subject_claim, text_claim
 from aegis_idp.conformance.signing import SigningKey
 from aegis_idp.errors import ClaimRefused, Misconfigured
 from aegis_idp.values import Secret
@@ -44,7 +44,9 @@ def test_other_forms_are_refused(text: str) -> None:
 
 def test_the_clusters_issuer_stands_in_our_own_token() -> None:
     """A provider has to be told of it."""
-    assert issuer_of(Secret(SigningKey.make().sign({"iss": "https://cluster"}))) == "https://cluster"
+    token = Secret(SigningKey.make().sign({"iss": "https://cluster", "sub": "system:serviceaccount:a:b"}))
+    assert issuer_of(token) == "https://cluster"
+    assert bearer_of(token) == "system:serviceaccount:a:b"
 
 
 @pytest.mark.parametrize(
@@ -54,3 +56,5 @@ def test_a_token_without_an_issuer_is_our_own_fault(token: str) -> None:
     """Nothing of it is told."""
     with pytest.raises(Misconfigured, match=r"^the host's own ServiceAccount token names no issuer$"):
         issuer_of(Secret(token))
+    with pytest.raises(Misconfigured, match=r"^the host's own ServiceAccount token names no subject$"):
+        bearer_of(Secret(token))

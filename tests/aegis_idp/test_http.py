@@ -6,7 +6,7 @@ from urllib.parse import parse_qs
 import pytest
 
 from aegis_idp.blocking import run
-from aegis_idp.errors import Refused, Unavailable
+from aegis_idp.errors import Refused, Throttled, Unavailable
 from aegis_idp.http import Response, ask_json, post_form
 from aegis_idp.values import Secret
 from support.fake_http import FakeHttp, answer
@@ -44,6 +44,7 @@ def test_trouble_passes(status: int) -> None:
     with pytest.raises(Unavailable, match=f"x: answered with status {status}$") as trouble:
         answer({}, status, retry_after="12").good_answer("x")
     assert trouble.value.retry_after == 12.0
+    assert isinstance(trouble.value, Throttled) is (status == 429)
 
 
 @pytest.mark.parametrize(

@@ -52,6 +52,7 @@ def test_a_long_text_is_cut() -> None:
         ("got eyJhbGciOiJ9.eyJzdWIiOiJ9.c2ln!", "got ***!"),
         ("Authorization: Bearer abc.def", "Authorization: Bearer ***"),
         ('{"token":"hvs.CAESIJ"}', '{"token":"***"}'),
+        ("wanted jwt_bearer or none", "wanted jwt_bearer or none"),
         ("eyJ is short, and so is a bearer", "eyJ is short, and so is a bearer"),
     ],
 )

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aegis_idp.errors import ProviderError, Refused, Unavailable
+from aegis_idp.errors import ProviderError, Refused, Throttled, Unavailable
 from aegis_idp.http import Response
 from aegis_idp.values import Secret
 from aegis_idp_aws.answers import result_of, text_of
@@ -65,11 +65,11 @@ def test_nothing_else_is_an_answer(body: str | bytes) -> None:
     ("status", "body", "kind", "said"),
     [
         (403, error("AccessDenied", "not you"), Refused, r"status 403: AccessDenied \(not you\)"),
-        (400, error("Throttling"), Unavailable, "Throttling"),
+        (400, error("Throttling"), Throttled, "Throttling"),
         (400, error("IDPCommunicationError"), Unavailable, "IDPCommunicationError"),
         (503, error("ServiceUnavailable"), Unavailable, "503"),
         (500, "", Unavailable, "500"),
-        (429, "", Unavailable, "429"),
+        (429, "", Throttled, "429"),
         (404, "<html>no</html>", Refused, "status 404$"),
         (400, "<ErrorResponse/>", Refused, "status 400$"),
         (302, GOOD, Unavailable, "redirect"),

@@ -88,7 +88,9 @@ def test_a_role_without_our_mark_is_left(tenancy: Tenancy) -> None:
 
 def test_the_reconcile_function_touches_no_role_elsewhere(tenancy: Tenancy) -> None:
     """Its policy ends at the path of the cluster's roles, and wants the boundary; AWS holds to it."""
-    with pytest.raises(Unavailable, match=r"AccessDenied.*policies of arn:aws:iam::\d+:role/aegis-reconcile"):
+    with pytest.raises(
+        Unavailable, match=r"AccessDenied.*must allow arn:aws:iam::\d+:role/aegis-reconcile this, and so must its permi"
+    ):
         tenancy.provider(permissionsBoundary=None).made(ORDERS)
     assert len(tenancy.account.roles) == 1
     tenancy.provisioner.policies["aegis"]["Statement"][1]["Resource"] = "arn:aws:iam::1:role/aegis/other/*"

@@ -30,7 +30,7 @@ def test_a_refusal_says_what_to_do_and_keeps_the_token(mesh: Mesh) -> None:
     """Neither the text nor an error behind it shows what was sent."""
     settings, request = asked(mesh)
     expired = mesh.cluster.token(Subject("aegis-system", "aegis-reconcile"), settings.shown_audience, -60)
-    with pytest.raises(Refused, match=r"invalid_grant.*take tokens of this cluster") as caught:
+    with pytest.raises(Refused, match=r"invalid_grant.*have the cluster's issuer and keys") as caught:
         iam_token(settings, evolve(request, host_token=lambda _: expired))
     assert_keeps((expired,), caught.value)
 

@@ -4,6 +4,7 @@ import pytest
 
 from aegis_api.names import Subject
 from aegis_idp.blocking import run
+from aegis_idp.conformance import HOST
 from aegis_idp.conformance.secrecy import assert_keeps
 from aegis_idp.errors import Refused, Unavailable
 from aegis_idp.values import Secret
@@ -17,7 +18,7 @@ EMAIL = "aegis-one@aegis-mesh.iam.gserviceaccount.com"
 def iam_of(mesh: Mesh, token: Secret | None = None) -> Iam:
     provider = mesh.provider()
     signed_in = token or iam_token(provider.settings, provider.request(Subject("shop", "orders")))
-    return Iam(mesh.google.url, mesh.project.id, provider.http, signed_in)
+    return Iam(mesh.google.url, mesh.project.id, mesh.project.member(str(HOST)), provider.http, signed_in)
 
 
 def test_accounts_come_and_go(mesh: Mesh) -> None:

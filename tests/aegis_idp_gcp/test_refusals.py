@@ -2,7 +2,7 @@
 
 import pytest
 
-from aegis_idp.errors import Refused, Unavailable
+from aegis_idp.errors import Refused, Spreading
 from aegis_idp_gcp.refusals import Asked, exchange_refused, token_refused
 
 ASKED = Asked("system:serviceaccount:shop:orders", "a@p", "projects/1/x")
@@ -17,7 +17,7 @@ def test_the_exchange_names_the_pools_provider() -> None:
 
 @pytest.mark.parametrize(
     ("code", "kind"),
-    [("PERMISSION_DENIED", Unavailable), ("NOT_FOUND", Unavailable), ("INVALID_ARGUMENT", Refused), ("", Refused)],
+    [("PERMISSION_DENIED", Spreading), ("NOT_FOUND", Spreading), ("INVALID_ARGUMENT", Refused), ("", Refused)],
 )
 def test_what_may_only_be_new_passes(code: str, kind: type[Exception]) -> None:
     """A binding takes minutes to be known; either way the error says what is needed."""

@@ -10,7 +10,7 @@ from aegis_api.identity import Identity
 from aegis_api.metadata import Metadata
 from aegis_api.names import Subject
 from aegis_api.provider import IdentityProvider, ProviderSpec
-from aegis_idp.errors import ClaimRefused, ForeignObject, Misconfigured, Refused, Unavailable
+from aegis_idp.errors import ClaimRefused, ForeignObject, Misconfigured, Refused, Spreading, Throttled, Unavailable
 from aegis_idp.values import Owner, Provisioned, ProvisionRequest
 from aegis_reconcile.asking import Asker
 from aegis_reconcile.plan.answers import Problem, Removed, Trusted, Usable
@@ -64,6 +64,8 @@ def test_plugin_gets_the_hosts_credentials_for_its_provider() -> None:
     ("failure", "problem"),
     [
         (Unavailable("down", 3), Problem("ProviderUnreachable", "down", True, 3, False)),
+        (Throttled("too much", 9), Problem("ProviderThrottled", "too much", True, 9, True)),
+        (Spreading("not yet"), Problem("ProviderRefused", "not yet", True, None, True)),
         (Refused("no"), Problem("ProviderRefused", "no", reachable=True)),
         (Misconfigured("a file"), Problem("Misconfigured", "a file")),
         (ClaimRefused("odd"), Problem("ProviderFailed", "odd")),
@@ -71,7 +73,7 @@ def test_plugin_gets_the_hosts_credentials_for_its_provider() -> None:
     ],
 )
 def test_failures_become_problems(failure: Exception, problem: Problem) -> None:
-    """Each error of the contract has its reason, and only an outage is tried again."""
+    """Each error of the contract has its reason, and only what passes is tried again."""
     plugin = ProviderInMemory()
     asker, provider = usable(plugin)
     plugin.failure = failure

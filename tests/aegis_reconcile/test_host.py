@@ -69,7 +69,9 @@ def test_failures_are_told_apart() -> None:
     """A missing right is for people, an API server that does not answer is tried again."""
     account = AccountInMemory()
     account.failure = Rejected("403: forbidden")
-    with pytest.raises(Misconfigured, match="403: forbidden"):
+    with pytest.raises(
+        Misconfigured, match="403: forbidden; its ServiceAccount must be allowed to create serviceaccounts/token"
+    ):
         host(account).token_at(URL)
     account.failure = TryAgain("no answer")
     with pytest.raises(Unavailable, match="no answer"):

@@ -42,7 +42,7 @@ def test_what_is_no_list_is_no_answer(body: bytes) -> None:
     ("status", "body", "said"),
     [
         (403, {"error": "HTTP 403 Forbidden"}, r"403.*; give the service account of .* the role manage-clients"),
-        (401, {"error": "HTTP 401 Unauthorized"}, r"401.*; give the service account"),
+        (401, {"error": "HTTP 401 Unauthorized"}, r"401.*; it does not take a token of the issuer's realm"),
         (404, {"error": "Realm not found."}, r"Realm not found.*; is that the realm's admin URL\?"),
         (400, {"errorMessage": f"bad: {TOKEN}"}, r"400 \(bad: \*\*\*\); look at Keycloak's log"),
     ],

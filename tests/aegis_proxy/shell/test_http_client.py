@@ -1,4 +1,5 @@
 import pytest
+from OpenSSL.SSL import Error as SSLError
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
@@ -78,6 +79,15 @@ def test_a_server_that_is_not_there_is_unavailable() -> None:
         assert "hunter2" not in str(caught.value)
 
     on_reactor(main())
+
+
+def test_a_failed_handshake_is_said_in_words() -> None:
+    """OpenSSL's own form is a list of tuples; Twisted puts a list of failures around it."""
+    error = SSLError([("SSL routines", "", "certificate verify failed")])
+    said = "TLS failed: certificate verify failed; is its certificate of an authority that is trusted here?"
+    assert explained(error) == said
+    assert explained(ResponseNeverReceived([Failure(error)])) == said
+    assert explained(SSLError([])) == "[]"
 
 
 def test_the_pod_s_credentials_need_an_api_server() -> None:

@@ -256,7 +256,7 @@ def test_the_reconcile_function_may_make_identities_alone(
     [
         (
             lambda _, config: config.update(role="nonesuch"),
-            r'role "nonesuch" could not be found; make the role at auth/',
+            r'role "nonesuch" could not be found; make the role nonesuch at auth/',
         ),
         (
             lambda vault, config: vault.change_role(config["mount"], "aegis", bound_audiences=["x"]),
@@ -272,11 +272,11 @@ def test_the_reconcile_function_may_make_identities_alone(
         ),
         (
             lambda vault, config: vault.change_role(config["mount"], "aegis", token_policies=[]),
-            r"permission denied; let the policy",
+            r"permission denied; a policy of the role aegis at auth/.* must allow read on identity/oidc/token/",
         ),
         (
             lambda vault, config: vault.ask("DELETE", f"sys/auth/{config['mount']}"),
-            r"permission denied; .*the mount auth/",
+            r"permission denied; enable a JWT auth method at auth/",
         ),
     ],
     ids=["no role", "audience", "subject", "claims", "no policy", "no mount"],
@@ -338,7 +338,7 @@ def test_a_cluster_that_vault_cannot_reach(cluster: Cluster, vault_server: Vault
         ({"accessor": "auth_jwt_00000000"}, r"permission denied|invalid mount accessor"),
         ({"key": "nonesuch"}, r'cannot find key "nonesuch"; make the key nonesuch in identity/oidc/key'),
         ({"tokenSeconds": 86400}, None),
-        ({"provisionRole": "nonesuch"}, r"could not be found; make the role at auth/"),
+        ({"provisionRole": "nonesuch"}, r"could not be found; make the role nonesuch at auth/"),
     ],
 )
 def test_errors_of_provisioning_say_what_to_do(

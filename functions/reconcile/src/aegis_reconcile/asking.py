@@ -15,13 +15,13 @@ from aegis_api.provider import AnyProvider
 from aegis_api.reading import Node, ParseError
 from aegis_idp import discovery
 from aegis_idp.blocking import run
-from aegis_idp.errors import ForeignObject, Misconfigured, ProviderError, Refused, Unavailable
+from aegis_idp.errors import ForeignObject, Misconfigured, ProviderError, Refused, Spreading, Throttled, Unavailable
 from aegis_idp.http import Http
 from aegis_idp.plugin import Plugin
 from aegis_idp.settings import read_settings
 from aegis_idp.values import PodContext, Provisioned, ProvisionRequest
 from aegis_reconcile.host import Host
-from aegis_reconcile.plan.answers import Problem, Removed, Trusted, Usable
+from aegis_reconcile.plan.answers import THROTTLED, Problem, Removed, Trusted, Usable
 
 T = TypeVar("T")
 
@@ -91,6 +91,10 @@ class Asker:
 def _answer(usable: Usable, unreachable: str, question: Callable[[], Coroutine[Any, Any, T]]) -> T | Problem:
     try:
         return run(question())
+    except Throttled as error:
+        return Problem(THROTTLED, str(error), again=True, retry_after=error.retry_after, reachable=True)
+    except Spreading as error:
+        return Problem("ProviderRefused", str(error), again=True, retry_after=error.retry_after, reachable=True)
     except Unavailable as error:
         return Problem(unreachable, str(error), again=True, retry_after=error.retry_after, reachable=False)
     except ForeignObject as error:

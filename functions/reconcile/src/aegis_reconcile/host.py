@@ -93,7 +93,10 @@ class Host:
             minted = self.account.mint(audience)
             taken = self.account.is_taken(minted.token)
         except Rejected as error:
-            raise Misconfigured(f"no token of this function for the audience {shown(audience)}: {error}") from None
+            raise Misconfigured(
+                f"no token of this function for the audience {shown(audience)}: {error}; its ServiceAccount must be "
+                "allowed to create serviceaccounts/token of itself, by the Role aegis-reconcile in its namespace"
+            ) from None
         except ClusterError as error:
             raise Unavailable(f"no token of this function for the audience {shown(audience)}: {error}") from None
         if taken:

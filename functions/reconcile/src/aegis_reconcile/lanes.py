@@ -37,7 +37,7 @@ class Done(Generic[T, R]):
 def in_lanes(groups: Mapping[Hashable, Iterable[T]], work: Callable[[T], R], late: Callable[[], bool]) -> Done[T, R]:
     """Does the work of all groups side by side, each in its order. Nothing is begun once it is `late`.
 
-    A result that is a Problem of a provider that did not answer counts against its group.
+    A result that is a Problem of a provider that did not answer, or is asked too much, counts against its group.
     """
     done: Done[T, R] = Done()
     lock = threading.Lock()
@@ -51,7 +51,7 @@ def in_lanes(groups: Mapping[Hashable, Iterable[T]], work: Callable[[T], R], lat
             result = work(item)
             with lock:
                 done.results.append(result)
-                out = isinstance(result, Problem) and result.reachable is False
+                out = isinstance(result, Problem) and result.is_outage
                 group.outages = group.outages + 1 if out else 0
 
     queues = [_Group(deque(items)) for items in groups.values()]

@@ -103,10 +103,12 @@ def provider_key(document: Object) -> Key:
 
 def _ready_provider(asker: Asker, document: Object | Problem) -> Usable | Problem:
     """As `usable_provider`; and its own status says that it is ready."""
-    usable = usable_provider(asker, document)
-    if isinstance(usable, Problem) or isinstance(document, Problem):
-        return usable
+    if isinstance(document, Problem):
+        return document
     name, ready = provider_key(document).reference, condition_of(document, READY)
+    usable = usable_provider(asker, document)
+    if isinstance(usable, Problem):
+        return evolve(usable, message=f"{name}: {usable.message.removeprefix(f'{name}: ')}")
     if is_deleting(document):
         return Problem(
             "ProviderDeleting",

@@ -5,14 +5,14 @@ https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html
 
 from xml.etree.ElementTree import Element, ParseError, fromstring  # see _parsed: no declaration gets in
 
-from aegis_idp.errors import Refused, Unavailable
+from aegis_idp.errors import Refused, Throttled, Unavailable
 from aegis_idp.http import Response
 from aegis_idp.redaction import quoted
 from aegis_idp.values import Secret
 
+_THROTTLED = frozenset({"Throttling", "ThrottlingException", "RequestLimitExceeded"})
 _PASSING = frozenset(
-    {"Throttling", "ThrottlingException", "RequestLimitExceeded", "IDPCommunicationError", "ServiceUnavailable"}
-    | {"ServiceFailure", "InternalFailure", "ConcurrentModification"}
+    {"IDPCommunicationError", "ServiceUnavailable", "ServiceFailure", "InternalFailure", "ConcurrentModification"}
 )
 
 
@@ -34,7 +34,9 @@ def result_of(response: Response, action: str, namespace: str, what: str, secret
     text = f"{what}: answered with status {response.status}"
     text += f": {quoted(code, secrets)}" if code else ""
     text += f" ({quoted(message, secrets)})" if message else ""
-    if code in _PASSING or not 400 <= response.status < 500 or response.status in (408, 425, 429):
+    if code in _THROTTLED or response.status == 429:
+        raise Throttled(text, response.retry_after())
+    if code in _PASSING or not 400 <= response.status < 500 or response.status in (408, 425):
         raise Unavailable(text, response.retry_after())
     raise Refused(text, quoted(code, secrets))
 

@@ -12,7 +12,7 @@ from xml.etree.ElementTree import Element  # a type; answers.py parses
 
 from attrs import field, frozen
 
-from aegis_idp.errors import ForeignObject, Refused, Unavailable
+from aegis_idp.errors import ForeignObject, Refused, Spreading, Unavailable
 from aegis_idp.values import PRINCIPAL, Owner, Provisioned, ProvisionRequest
 from aegis_idp_aws.answers import text_of
 from aegis_idp_aws.policies import Policy, require_fitting, token_policy, trust_policy
@@ -142,8 +142,8 @@ async def _mend(settings: AwsSettings, roles: Roles, role: Element, trust: Polic
         await roles.call("PutRolePermissionsBoundary", PermissionsBoundary=settings.permissions_boundary)
 
 
-def _spreading(wanted: Wanted) -> Unavailable:
-    return Unavailable(f"the role {wanted.name} is not known everywhere yet", _SPREADING_SECONDS)
+def _spreading(wanted: Wanted) -> Spreading:
+    return Spreading(f"the role {wanted.name} is not known everywhere yet", _SPREADING_SECONDS)
 
 
 def _is(document: str | None, wanted: Policy) -> bool:

@@ -11,7 +11,7 @@ from urllib.parse import quote
 from attrs import frozen
 
 from aegis_idp.claims import text_claim
-from aegis_idp.errors import ClaimRefused, ForeignObject, Refused, Unavailable
+from aegis_idp.errors import ClaimRefused, ForeignObject, Refused, Spreading, Unavailable
 from aegis_idp.values import PRINCIPAL, Provisioned, ProvisionRequest
 from aegis_idp_azure.graph import DENIED, NOT_FOUND, Graph
 from aegis_idp_azure.tokens import EXCHANGE_AUDIENCE
@@ -81,7 +81,7 @@ async def make_application(graph: Graph, request: ProvisionRequest, issuer: str)
         # Not every copy of the directory knows an application at once.
         if error.code == NOT_FOUND or (error.code == DENIED and there is None):
             message = f"the application {wanted.unique_name} is not known everywhere yet: {error}"
-            raise Unavailable(message, _SPREADING_SECONDS) from error
+            raise Spreading(message, _SPREADING_SECONDS) from error
         raise
     return Provisioned({PRINCIPAL: client_id, "application": object_id, "uniqueName": wanted.unique_name})
 
@@ -108,12 +108,12 @@ async def _created(graph: Graph, wanted: Wanted) -> Mapping[str, object]:
         # Deleted applications keep their names: one that was of an earlier Identity stands in the way.
         if error.code != DENIED and await _purge(graph, wanted, wanted.cluster_tag):
             message = f"a deleted application {wanted.unique_name} was in the way and is removed now"
-            raise Unavailable(message, _SPREADING_SECONDS) from error
+            raise Spreading(message, _SPREADING_SECONDS) from error
         raise
     there = made or await graph.get(wanted.path)
     if there is None:
         message = f"the application {wanted.unique_name} is not known everywhere yet"
-        raise Unavailable(message, _SPREADING_SECONDS)
+        raise Spreading(message, _SPREADING_SECONDS)
     return there
 
 

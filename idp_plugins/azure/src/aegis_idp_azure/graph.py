@@ -10,6 +10,12 @@ from aegis_idp.values import Secret
 
 NOT_FOUND = "Request_ResourceNotFound"
 DENIED = "Authorization_RequestDenied"
+_HINTS: Mapping[str, str] = {
+    DENIED: "has config.provisionAs the application permission Application.ReadWrite.OwnedBy, with admin consent?",
+    "InvalidAuthenticationToken": "are config.graph and config.authority of the same cloud?",
+    "Directory_QuotaExceeded": "remove applications that nobody needs, for good, or ask for more: an application may "
+    "own 250 objects of the directory, deleted ones included",
+}
 
 
 @frozen
@@ -51,13 +57,11 @@ class Graph:
         response = await ask_json(self.http, method, url, body, bearer=self.token, headers=headers)
         if response.status == 204:
             return {}
-        what = f"Microsoft Graph, {method} {path.partition('?')[0]}"
+        what = f"Microsoft Graph at {self.url}, {method} {path.partition('?')[0]}"
         try:
             return response.good_answer(what, self.token)
         except Refused as error:
-            if error.code != DENIED:
+            hint = _HINTS.get(error.code)
+            if hint is None:
                 raise
-            hint = (
-                "has config.provisionAs the application permission Application.ReadWrite.OwnedBy, with admin consent?"
-            )
             raise Refused(f"{error}; {hint}", error.code) from error

@@ -8,9 +8,11 @@ from collections.abc import Mapping
 
 from attrs import frozen
 
-from aegis_idp.errors import ProviderError, Refused, Unavailable
+from aegis_idp.errors import ProviderError, Refused, Spreading
 
 _NUMBER = re.compile(r"AADSTS([0-9]+)")
+# What differs each time: ids and the time of the request, at the end of each description.
+_TRACE = re.compile(r"\s*Trace ID:[^)]*")
 
 # A credential or application that was just made is unknown in places for minutes, and now and then even later.
 _SPREADING = frozenset({"70021", "700016", "700211", "700212", "700213", "7000229"})
@@ -44,10 +46,11 @@ class Asked:
 
 
 def with_way_out(error: Refused, asked: Asked) -> ProviderError:
-    """The same refusal, and what to do about it; Unavailable for one that passes by itself after a change."""
-    found = _NUMBER.search(str(error))
+    """The same refusal, and what to do about it; Spreading for one that passes by itself after a change."""
+    text = _TRACE.sub("", str(error))
+    found = _NUMBER.search(text)
     number = found[1] if found else ""
     hint = _HINTS.get(number, _OTHERWISE).format(client=asked.client, subject=asked.subject, audience=asked.audience)
     if number in _SPREADING:
-        return Unavailable(f"{error}; if this lasts longer than ten minutes after a change: {hint}")
-    return Refused(f"{error}; {hint}", error.code)
+        return Spreading(f"{text}; if this lasts longer than ten minutes after a change: {hint}")
+    return Refused(f"{text}; {hint}", error.code)

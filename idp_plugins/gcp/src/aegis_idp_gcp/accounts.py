@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from attrs import frozen
 
 from aegis_idp.claims import text_claim
-from aegis_idp.errors import ClaimRefused, ForeignObject, Refused, Unavailable
+from aegis_idp.errors import ClaimRefused, ForeignObject, Refused, Spreading, Unavailable
 from aegis_idp.values import PRINCIPAL, Provisioned, ProvisionRequest
 from aegis_idp_gcp.iam import Iam
 from aegis_idp_gcp.refusals import NOT_FOUND
@@ -65,7 +65,7 @@ async def make_account(iam: Iam, settings: GcpSettings, request: ProvisionReques
     except Refused as error:
         # Not every copy knows an account at once, and a policy may have been changed by another meanwhile.
         if error.code in (NOT_FOUND, "ABORTED"):
-            raise Unavailable(f"{error}; this passes by itself", _SPREADING_SECONDS) from error
+            raise Spreading(f"{error}; this passes by itself", _SPREADING_SECONDS) from error
         raise
     return Provisioned({PRINCIPAL: _text(account, "uniqueId"), EMAIL: wanted.email})
 
@@ -75,7 +75,7 @@ async def _created(iam: Iam, wanted: Wanted) -> Mapping[str, object]:
         return await iam.create(wanted.account_id, wanted.body())
     except Refused as error:
         if error.code == "ALREADY_EXISTS":
-            raise Unavailable(f"{error}; it is not known everywhere yet", _SPREADING_SECONDS) from error
+            raise Spreading(f"{error}; it is not known everywhere yet", _SPREADING_SECONDS) from error
         raise
 
 

@@ -6,9 +6,12 @@ The token stands for the function's own subject of the pool: no service account 
 from contextlib import closing
 from typing import Any
 
-from aegis_idp.errors import Misconfigured, ProviderError, Refused, Unavailable
+from aegis_idp.claims import bearer_of
+from aegis_idp.errors import Misconfigured, ProviderError, Refused, Throttled, Unavailable
 from aegis_idp.redaction import quoted
+from aegis_idp.unreachable import why
 from aegis_idp.values import ProvisionRequest, Secret
+from aegis_idp_gcp.refusals import Asked, exchange_refused
 from aegis_idp_gcp.settings import GcpSettings
 
 _SCOPE = "https://www.googleapis.com/auth/cloud-platform"
@@ -38,9 +41,12 @@ def _sign_in(settings: GcpSettings, shown: Secret) -> Secret | ProviderError:
 
     ask = Request()
     with closing(ask.session):
+        answers: list[int] = []
 
         def bounded(*asked: Any, **more: Any) -> Any:
-            return ask(*asked, **{**more, "timeout": _SECONDS})
+            answer = ask(*asked, **{**more, "timeout": _SECONDS})
+            answers.append(answer.status)
+            return answer
 
         try:
             credentials = identity_pool.Credentials(
@@ -53,10 +59,20 @@ def _sign_in(settings: GcpSettings, shown: Secret) -> Secret | ProviderError:
             credentials.refresh(bounded)
             return Secret(str(credentials.token))
         except GoogleAuthError as error:
-            text = f"signing in at {settings.sts}: {quoted(str(error), (shown,))}"
-            # What the SDK takes for final comes from a 4xx that is no throttling.
-            if error.retryable or "Unable to acquire" in text or "Too Many Requests" in text:
-                return Unavailable(text)
-            if "invalid_" in text or "unauthorized" in text:
-                return Refused(f"{text}; does {settings.pool_provider} take tokens of this cluster?", "invalid_grant")
-            return Unavailable(text)
+            return _translated(settings, error, answers[-1] if answers else 0, shown)
+
+
+def _translated(settings: GcpSettings, error: Exception, status: int, shown: Secret) -> ProviderError:
+    """`status` is that of the last answer, 0 if there was none."""
+    what = f"signing in at {settings.sts}"
+    if not status:
+        return Unavailable(f"{what}: no answer: {quoted(why(error), (shown,))}")
+    # The second argument would be the whole answer.
+    said = quoted(str(error.args[0] if error.args else ""), (shown,))
+    text = f"{what}: answered with status {status}" + (f": {said}" if said else "")
+    if status == 429:
+        return Throttled(text)
+    if not 400 <= status < 500 or status == 408:
+        return Unavailable(text)
+    asked = Asked(bearer_of(shown), "", settings.pool_provider)
+    return exchange_refused(Refused(text, "invalid_grant"), asked)

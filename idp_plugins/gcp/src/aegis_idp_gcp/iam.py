@@ -4,18 +4,25 @@ from collections.abc import Mapping
 
 from attrs import field, frozen
 
-from aegis_idp.errors import Refused
+from aegis_idp.errors import Refused, Throttled
 from aegis_idp.http import Http, ask_json
 from aegis_idp.values import Secret
 from aegis_idp_gcp.refusals import NOT_FOUND, PERMISSION_DENIED
 
+_HINTS: Mapping[str, str] = {
+    PERMISSION_DENIED: "give {member} the custom role of docs/providers/gcp.md in the project {project}, and switch on "
+    "iam.googleapis.com there",
+    "UNAUTHENTICATED": "are config.iam and config.sts of the same cloud?",
+}
+
 
 @frozen
 class Iam:
-    """The IAM API v1 at `url`, for the service accounts of `project`."""
+    """The IAM API v1 at `url`, for the service accounts of `project`, asked as `member`."""
 
     url: str
     project: str
+    member: str
     http: Http = field(repr=False)
     token: Secret = field(repr=False)
 
@@ -53,9 +60,13 @@ class Iam:
         url = f"{self.url}/v1/projects/{self.project}{path}"
         response = await ask_json(self.http, method, url, body, bearer=self.token)
         try:
-            return response.good_answer(f"the IAM API, {method} {path}", self.token)
+            return response.good_answer(f"the IAM API at {self.url}, {method} {path}", self.token)
+        except Throttled as error:
+            hint = f"raise the quota of the project {self.project}, or remove service accounts that nobody needs"
+            raise Throttled(f"{error}; {hint}", error.retry_after) from error
         except Refused as error:
-            if error.code != PERMISSION_DENIED:
+            hint = _HINTS.get(error.code, "")
+            if not hint:
                 raise
-            hint = f"has the reconcile function the custom role of docs/providers/gcp.md in the project {self.project}?"
-            raise Refused(f"{error}; {hint}", error.code) from error
+            way_out = hint.format(project=self.project, member=self.member)
+            raise Refused(f"{error}; {way_out}", error.code) from error

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from aegis_api.names import Subject
+from aegis_idp.claims import bearer_of
 from aegis_idp.http import Http
 from aegis_idp.values import (
     PodContext,
@@ -55,4 +56,6 @@ def _is_ours_to_make(settings: GcpSettings, request: ProvisionRequest) -> bool:
 
 
 def _iam(settings: GcpSettings, request: ProvisionRequest, http: Http) -> Iam:
-    return Iam(settings.iam, settings.project, http, iam_token(settings, request))
+    token = iam_token(settings, request)
+    member = settings.member(bearer_of(request.host_token(settings.shown_audience)))
+    return Iam(settings.iam, settings.project, member, http, token)

@@ -2,7 +2,7 @@
 
 from attrs import frozen
 
-from aegis_idp.errors import ProviderError, Refused, Unavailable
+from aegis_idp.errors import ProviderError, Refused, Spreading
 
 PERMISSION_DENIED = "PERMISSION_DENIED"
 NOT_FOUND = "NOT_FOUND"
@@ -33,5 +33,5 @@ def token_refused(error: Refused, asked: Asked) -> ProviderError:
         "gives it"
     )
     if error.code in (PERMISSION_DENIED, NOT_FOUND):
-        return Unavailable(f"{error}; if this lasts longer than ten minutes after a change: {hint}")
+        return Spreading(f"{error}; if this lasts longer than ten minutes after a change: {hint}")
     return Refused(f"{error}; {hint}", error.code)

@@ -1,5 +1,7 @@
 """Whose tokens are good: the issuer and the keys of the cluster's ServiceAccount tokens."""
 
+from collections.abc import Mapping
+
 from aegis_idp.errors import Misconfigured, Refused, Unavailable
 from aegis_idp.http import Http
 from aegis_idp.openid import discover
@@ -9,6 +11,12 @@ from aegis_idp_kubernetes.settings import KubernetesSettings
 
 # What kube-apiserver signs with (--service-account-signing-key-file: RSA, or ECDSA on three curves).
 _ALGORITHMS = frozenset({"RS256", "ES256", "ES384", "ES512"})
+
+_HINTS: Mapping[int, str] = {
+    401: "it does not take the token of this pod's ServiceAccount: is that of this cluster, and does it live still?",
+    403: "the ClusterRole system:service-account-issuer-discovery must be bound to the group system:serviceaccounts, "
+    "as it is by default",
+}
 
 
 async def trust_of(settings: KubernetesSettings, http: Http) -> Trust:
@@ -34,11 +42,8 @@ async def _issuer_at(api_server: str, settings: KubernetesSettings, http: Http) 
     try:
         issuer = response.good_answer(what).get("issuer")
     except Refused as error:
-        raise Refused(
-            f"{error}; the ClusterRole system:service-account-issuer-discovery must be bound to the group "
-            "system:serviceaccounts, as it is by default",
-            error.code,
-        ) from error
+        hint = _HINTS.get(response.status, f"is {api_server} the API server?")
+        raise Refused(f"{error}; {hint}", error.code) from error
     if not isinstance(issuer, str) or not issuer:
         raise Unavailable(f"{what}: the document names no issuer")
     if settings.issuer is not None and issuer != settings.issuer:

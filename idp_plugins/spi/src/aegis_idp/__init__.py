@@ -13,6 +13,7 @@ flight, timeouts, threads and secrets, so a plugin is short, plain code.
 - `claims`: claims of a verified token, read with types
 - `urls`, `redaction`: which URLs are safe to call, and how to quote a provider without quoting a secret
 - `settings`: a provider's settings as one attrs class: its JSON schema and its parser
+- `unreachable`: why a server did not answer
 - `errors`: how a plugin says what went wrong
 - `destinations`: the audiences of an identity's destinations, where they must be known beforehand
 - `kept`: ids of ServiceAccounts that a setting names, where somebody else keeps what they stand for

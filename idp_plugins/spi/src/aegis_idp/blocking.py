@@ -13,6 +13,7 @@ from attrs import field, frozen
 
 from aegis_idp.errors import Misconfigured, Unavailable
 from aegis_idp.http import Response
+from aegis_idp.unreachable import OUT_OF_REACH, why
 from aegis_idp.urls import origin
 from aegis_idp.values import Secret
 
@@ -68,8 +69,10 @@ class BlockingHttp:
             return self._exchange(method, url, sent, body, ca_file)
         except http.client.HTTPException as error:
             raise Unavailable(f"{where}: no HTTP answer ({type(error).__name__})") from None
+        except TimeoutError:
+            raise Unavailable(f"{where}: no answer within {self.seconds:g} s: {OUT_OF_REACH}") from None
         except OSError as error:
-            raise Unavailable(f"{where}: no answer within {self.seconds:g} s ({error})") from None
+            raise Unavailable(f"{where}: no answer: {why(error)}") from None
         except ValueError:
             # The error's own text would show the header or URL, and with it a secret.
             raise Misconfigured(f"{where}: the URL or a header holds what HTTP cannot carry") from None

@@ -31,10 +31,19 @@ def issuer_of(token: Secret) -> str:
 
     Nothing is verified: it is a token that the host got from its own API server. Raises Misconfigured.
     """
+    return _own_claim(token, "iss", "issuer")
+
+
+def bearer_of(token: Secret) -> str:
+    """The `sub` of our own ServiceAccount token: whom a provider has to let in. As `issuer_of`."""
+    return _own_claim(token, "sub", "subject")
+
+
+def _own_claim(token: Secret, name: str, called: str) -> str:
     try:
         payload = token.reveal().split(".")[1]
         claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
-        return text_claim(claims, "iss")
+        return text_claim(claims, name)
     except (LookupError, ValueError, AttributeError, ClaimRefused):
         pass
-    raise Misconfigured("the host's own ServiceAccount token names no issuer")
+    raise Misconfigured(f"the host's own ServiceAccount token names no {called}")

@@ -21,6 +21,17 @@ class Unavailable(ProviderError):
         self.retry_after = retry_after
 
 
+class Throttled(Unavailable):
+    """The provider answered that it is asked too much (429): a limit or quota is used up for now."""
+
+
+class Spreading(Unavailable):
+    """The provider said no as it does for some time after a change, and for good where somebody must change something.
+
+    The text says what that would be.
+    """
+
+
 class Refused(ProviderError):
     """The provider answered no: somebody must change something there or here before the same call can go through.
 

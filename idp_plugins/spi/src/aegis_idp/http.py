@@ -7,12 +7,13 @@ from urllib.parse import urlencode
 
 from attrs import field, frozen
 
-from aegis_idp.errors import Refused, Unavailable
+from aegis_idp.errors import Refused, Throttled, Unavailable
 from aegis_idp.redaction import quoted
 from aegis_idp.values import Secret
 
 # RFC 9110 sections 15.5.9 and RFC 8470 section 5.2: the same request may be sent again.
-_LATER = frozenset({408, 425, 429})
+_TOO_MANY = 429  # RFC 6585 section 4
+_LATER = frozenset({408, 425, _TOO_MANY})
 
 
 @frozen
@@ -55,6 +56,8 @@ class Response:
         text = f"{what}: answered with status {self.status}{said}" + (f" ({explanation})" if explanation else "")
         if 400 <= self.status < 500 and self.status not in _LATER:
             raise Refused(text, code)
+        if self.status == _TOO_MANY:
+            raise Throttled(text, self.retry_after())
         raise Unavailable(text, self.retry_after())
 
     def _error(self, secrets: tuple[Secret, ...]) -> tuple[str, str]:

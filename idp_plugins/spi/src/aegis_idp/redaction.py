@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from aegis_idp.values import Secret
 
-_CREDENTIAL = re.compile(r"eyJ[A-Za-z0-9_-]{6,}(?:\.[A-Za-z0-9_-]*)*|hvs\.[A-Za-z0-9_.-]+|(?<=[Bb]earer )[^\s\"\\]+")
+_CREDENTIAL = re.compile(r"eyJ[A-Za-z0-9_-]{6,}(?:\.[A-Za-z0-9_-]*)*|hvs\.[A-Za-z0-9_.-]+|(?<=\b[Bb]earer )[^\s\"\\]+")
 
 _WINDOW = 8
 _LENGTH = 300

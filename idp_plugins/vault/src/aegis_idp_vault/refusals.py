@@ -3,19 +3,44 @@
 import re
 from collections.abc import Callable
 
+from attrs import frozen
+
 from aegis_idp_vault.settings import VaultSettings
 
 _PAGE = "see docs/providers/vault.md"
 
-Hint = Callable[[VaultSettings], str]
+
+@frozen
+class Asked:
+    """Who asked, and what for, by name: no secret is in here.
+
+    `role` is that of the login, `bearer` the subject of the token that was shown there. `right` is what a policy has to
+    allow for this request; a login takes none.
+    """
+
+    settings: VaultSettings
+    role: str = ""
+    bearer: str = "the ServiceAccount that logs in"
+    right: str = ""
 
 
-def _mount(settings: VaultSettings) -> str:
-    return f"auth/{settings.mount}"
+Hint = Callable[[Asked], str]
 
 
-def _keys_out_of_reach(of: VaultSettings) -> str:
+def _mount(of: Asked) -> str:
+    return f"auth/{of.settings.mount}"
+
+
+def _keys_out_of_reach(of: Asked) -> str:
     return f"let Vault reach the cluster's issuer or key set that {_mount(of)}/config names"
+
+
+def _denied(of: Asked) -> str:
+    if of.right:
+        return f"a policy of the role {of.role} at {_mount(of)} must allow {of.right}"
+    space = of.settings.namespace
+    where = f" in the namespace {space} (config.namespace)" if space else ""
+    return f"enable a JWT auth method at {_mount(of)}{where}, or correct config.mount"
 
 
 # The first whose pattern occurs in what Vault says is the hint. They are words of Vault 1.21 and its JWT auth method.
@@ -24,7 +49,9 @@ _HINTS: tuple[tuple[str, Hint], ...] = (
     ("Vault is sealed", lambda _: "unseal it"),
     (
         "role .* could not be found",
-        lambda of: f"make the role at {_mount(of)}, or correct config.role, config.provisionRole or config.mount",
+        lambda of: (
+            f"make the role {of.role} at {_mount(of)}, or correct config.role, config.provisionRole or config.mount"
+        ),
     ),
     (
         "could not load configuration",
@@ -33,8 +60,8 @@ _HINTS: tuple[tuple[str, Hint], ...] = (
     (
         r"invalid audience \(aud\) claim",
         lambda of: (
-            f"list the token's audience in the role's bound_audiences: {of.login_audience} in that of pods "
-            f"({of.role}), {of.base} in that of the reconcile function ({of.provision_role})"
+            f"list the token's audience in the role's bound_audiences: {of.settings.login_audience} in that of pods "
+            f"({of.settings.role}), {of.settings.base} in that of the reconcile function ({of.settings.provision_role})"
         ),
     ),
     (
@@ -43,11 +70,11 @@ _HINTS: tuple[tuple[str, Hint], ...] = (
     ),
     (
         r"invalid subject \(sub\) claim",
-        lambda _: "set the role's bound_subject to the ServiceAccount that logs in",
+        lambda of: f"set bound_subject of the role {of.role} at {_mount(of)} to {of.bearer}",
     ),
     (
         'claim "sub" does not match',
-        lambda of: f"let the bound_claims of the role at {_mount(of)} take the ServiceAccount that logs in",
+        lambda of: f"let the bound_claims of the role {of.role} at {_mount(of)} take {of.bearer}",
     ),
     ("error configuring token validator|fetching keys", _keys_out_of_reach),
     (
@@ -56,11 +83,11 @@ _HINTS: tuple[tuple[str, Hint], ...] = (
     ),
     (
         "as an allowed client ID",
-        lambda of: f"allow the audience in allowed_client_ids of the key {of.key}, where * allows all",
+        lambda of: f"allow the audience in allowed_client_ids of the key {of.settings.key}, where * allows all",
     ),
     (
         'cannot find key|key "[^"]*" not found',
-        lambda of: f"make the key {of.key} in identity/oidc/key, or correct config.key",
+        lambda of: f"make the key {of.settings.key} in identity/oidc/key, or correct config.key",
     ),
     (
         'role "[^"]*" not found',
@@ -68,26 +95,23 @@ _HINTS: tuple[tuple[str, Hint], ...] = (
     ),
     (
         "token ttl cannot be longer",
-        lambda of: f"lower config.tokenSeconds, or raise verification_ttl of the key {of.key}",
+        lambda of: f"lower config.tokenSeconds, or raise verification_ttl of the key {of.settings.key}",
     ),
     (
         "invalid mount accessor",
-        lambda of: f"correct config.accessor: `vault auth list` shows the accessor of {of.mount}/",
+        lambda of: f"correct config.accessor: `vault auth list` shows the accessor of {of.settings.mount}/",
     ),
-    (
-        "permission denied",
-        lambda of: f"let the policy of the role allow it, and the mount {_mount(of)} be there",
-    ),
+    ("permission denied", _denied),
 )
 
 
-def explained(settings: VaultSettings, status: int, said: str) -> str:
+def explained(asked: Asked, status: int, said: str) -> str:
     """A sentence for the operator. `said` is what Vault answered, without secrets."""
     for pattern, hint in _HINTS:
         if re.search(pattern, said):
-            return f"{hint(settings)} ({_PAGE})"
+            return f"{hint(asked)} ({_PAGE})"
     if status == 429:
-        return "a rate limit quota is used up"
+        return f"a rate limit quota is used up: raise it, or ask less (sys/quotas/rate-limit; {_PAGE})"
     if status >= 500:
         return "look at its log"
-    return f"compare the settings with those at {_mount(settings)} and identity/oidc ({_PAGE})"
+    return f"compare the settings with those at {_mount(asked)} and identity/oidc ({_PAGE})"

@@ -3,29 +3,36 @@
 import re
 from collections.abc import Mapping
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
-from aegis_idp.errors import ProviderError, Refused, Unavailable
+from aegis_idp.claims import bearer_of
+from aegis_idp.errors import Misconfigured, ProviderError, Refused, Throttled, Unavailable
 from aegis_idp.http import Http, Response, ask_json
 from aegis_idp.redaction import quoted
 from aegis_idp.values import Secret
-from aegis_idp_vault.refusals import explained
+from aegis_idp_vault.refusals import Asked, explained
 from aegis_idp_vault.settings import VaultSettings
 
 # A standby that has not seen the last write yet says 412: the same request goes through later.
 _BEHIND = 412
+_CAPABILITIES = {"GET": "read", "POST": "create and update", "DELETE": "delete"}
 _TOKEN = re.compile(r"[!-~]{1,4096}")
 _ENTITY = re.compile(r"[A-Za-z0-9-]{1,64}")
 
 
 @frozen
 class Vault:
-    """Vault, as `settings` say; `token` is that of a login. Errors never show the token or one of `secrets`."""
+    """Vault, as `settings` say; `token` is that of a login with `role` by the token of `bearer`.
+
+    Errors never show the token or one of `secrets`.
+    """
 
     settings: VaultSettings
     http: Http
     token: Secret | None = None
     secrets: tuple[Secret, ...] = field(default=(), repr=False)
+    role: str = ""
+    bearer: str = ""
 
     async def ask(
         self, method: str, path: str, what: str, body: Mapping[str, object] | None = None
@@ -40,10 +47,11 @@ class Vault:
         if self.token is not None:
             headers["x-vault-token"] = self.token.reveal()
         response = await ask_json(self.http, method, f"{self.settings.base}/v1/{path}", body, headers=headers)
-        return self.answer(response, f"Vault at {self.settings.base}, {what}")
+        right = f"{_CAPABILITIES[method]} on {path}" if self.token else ""
+        return self.answer(response, f"Vault at {self.settings.base}, {what}", right)
 
-    def answer(self, response: Response, what: str) -> Mapping[str, object]:
-        """What `ask` returns or raises for `response`."""
+    def answer(self, response: Response, what: str, right: str = "") -> Mapping[str, object]:
+        """What `ask` returns or raises for `response`. `right` is what a policy has to allow for the request."""
         if response.status == 204:
             return {}
         shown = (*self.secrets, *((self.token,) if self.token else ()))
@@ -54,9 +62,11 @@ class Vault:
                 raise
             said = _errors(response, shown)
             text = f"{error}: {said}" if said else str(error)
-            text = f"{text}; {explained(self.settings, response.status, said)}"
+            text = f"{text}; {explained(Asked(self.settings, self.role, self.bearer, right), response.status, said)}"
             if isinstance(error, Refused) and response.status != _BEHIND:
                 raise Refused(text, str(response.status)) from None
+            if isinstance(error, Throttled):
+                raise Throttled(text, error.retry_after) from None
             raise Unavailable(text, response.retry_after()) from None
 
 
@@ -72,12 +82,19 @@ async def login(vault: Vault, role: str, account_token: Secret) -> Session:
     """Logs in at the JWT auth method with a ServiceAccount token."""
     mount = vault.settings.mount
     what = f"the login with the role {role} of auth/{mount}"
-    sender = Vault(vault.settings, vault.http, None, (account_token,))
-    answer = await sender.ask("POST", f"auth/{mount}/login", what, {"role": role, "jwt": account_token.reveal()})
+    known = evolve(vault, secrets=(account_token,), role=role, bearer=_bearer(account_token))
+    answer = await known.ask("POST", f"auth/{mount}/login", what, {"role": role, "jwt": account_token.reveal()})
     auth = part(answer, "auth")
     token = text_of(auth, "client_token", _TOKEN, what)
     entity = text_of(auth, "entity_id", _ENTITY, what)
-    return Session(Vault(vault.settings, vault.http, Secret(token), (account_token,)), entity)
+    return Session(evolve(known, token=Secret(token)), entity)
+
+
+def _bearer(token: Secret) -> str:
+    try:
+        return bearer_of(token)
+    except Misconfigured:  # Vault will say what is wrong with it
+        return "the ServiceAccount that logs in"
 
 
 def part(answer: Mapping[str, object], name: str) -> Mapping[str, object]:

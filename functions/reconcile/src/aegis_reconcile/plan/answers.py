@@ -7,6 +7,9 @@ from attrs import field, frozen
 from aegis_api.provider import AnyProvider, IdentityProvider
 from aegis_idp.plugin import Plugin
 
+THROTTLED = "ProviderThrottled"
+"""The reason where a provider is asked too much."""
+
 
 @frozen
 class Problem:
@@ -22,6 +25,11 @@ class Problem:
     again: bool = False
     retry_after: float | None = None
     reachable: bool | None = None
+
+    @property
+    def is_outage(self) -> bool:
+        """Whether the next call to the same provider would fare no better."""
+        return self.reachable is False or self.reason == THROTTLED
 
 
 @frozen

@@ -110,7 +110,9 @@ def admin_url(issuer: str, chosen: str | None) -> str:
 
 
 def _way_out(status: int) -> str:
-    if status in (401, 403):
+    if status == 401:
+        return "it does not take a token of the issuer's realm: is config.keycloak.adminUrl that of the same realm?"
+    if status == 403:
         return (
             "give the service account of the reconcile function's client the role manage-clients of realm-management, "
             "in that realm, and let its tokens hold it (full scope allowed)"

@@ -9,6 +9,7 @@ from typing import get_args
 
 from attrs import evolve, field, frozen
 
+from aegis_idp.claims import bearer_of
 from aegis_idp.destinations import destinations
 from aegis_idp.errors import ForeignObject, Misconfigured, Refused
 from aegis_idp.http import Http
@@ -79,8 +80,8 @@ async def _login(settings: OidcSettings, keycloak: KeycloakSettings, request: Pr
     except Refused as error:
         raise Refused(
             f"{error}; the realm must have a client of the reconcile function, with the authenticator federated-jwt "
-            f"and the subject of its ServiceAccount, and the identity provider {keycloak.identity_provider} must trust "
-            "this cluster (docs/providers/keycloak.md)",
+            f"and the subject {bearer_of(assertion)}, and the identity provider {keycloak.identity_provider} must "
+            "trust this cluster (docs/providers/keycloak.md)",
             error.code,
         ) from error
 
