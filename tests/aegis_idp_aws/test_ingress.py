@@ -8,10 +8,12 @@ import jwt
 import pytest
 
 from aegis_api.names import Subject
+from aegis_idp.conformance import ProviderUnderTest
 from aegis_idp.conformance.signing import SigningKey
 from aegis_proxy.core.tokens import Reason, TokenRefused
 from support.aws_account import Tenancy
 from support.ingress_judge import authorities, claims_of, forgeries, judged, made, refusal, token_of
+from support.ingress_suite import IngressSuite
 
 ORDERS, SAME_NAME = Subject("shop", "orders"), Subject("bank", "orders")
 AWS = "https://sts.amazonaws.com/"
@@ -129,3 +131,9 @@ def test_the_token_for_sts_is_none_for_the_mesh(tenancy: Tenancy) -> None:
     table = made(provider, ORDERS)
     shown = tenancy.cluster.token(ORDERS, "sts.amazonaws.com").reveal()
     assert refusal(shown, provider, table) is Reason.UNKNOWN_ISSUER
+
+
+class TestIngress(IngressSuite):
+    @pytest.fixture
+    def provider(self, tenancy: Tenancy) -> ProviderUnderTest:
+        return tenancy.provider()

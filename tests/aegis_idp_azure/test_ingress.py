@@ -6,9 +6,11 @@ from collections.abc import Callable
 import pytest
 
 from aegis_api.names import Subject
+from aegis_idp.conformance import ProviderUnderTest
 from aegis_proxy.core.tokens import Reason, TokenRefused
 from support.entra_tenant import Tenant
 from support.ingress_judge import authorities, claims_of, forgeries, judged, made, refusal, token_of
+from support.ingress_suite import IngressSuite
 
 ORDERS, SAME_NAME = Subject("shop", "orders"), Subject("bank", "orders")
 
@@ -98,3 +100,9 @@ def test_a_token_of_version_1_is_another_issuers(tenant: Tenant) -> None:
     token = token_of(new, ORDERS)
     assert refusal(token, new, table) is Reason.UNKNOWN_ISSUER
     assert judged(token, authorities(old, table)) == ORDERS
+
+
+class TestIngress(IngressSuite):
+    @pytest.fixture
+    def provider(self, tenant: Tenant) -> ProviderUnderTest:
+        return tenant.provider(destinations=tenant.destinations("stock.shop.svc", "bills.bank.svc"))

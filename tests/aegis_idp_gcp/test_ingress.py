@@ -7,9 +7,11 @@ import pytest
 
 from aegis_api.names import Subject
 from aegis_idp.blocking import run
+from aegis_idp.conformance import ProviderUnderTest
 from aegis_proxy.core.tokens import Reason, TokenRefused
 from support.google_project import Mesh
 from support.ingress_judge import authorities, claims_of, forgeries, judged, made, refusal, token_of
+from support.ingress_suite import IngressSuite
 
 ORDERS, SAME_NAME = Subject("shop", "orders"), Subject("bank", "orders")
 
@@ -96,3 +98,9 @@ def test_a_token_for_one_destination_is_refused_at_the_next(mesh: Mesh) -> None:
     provider = mesh.provider()
     table = made(provider, ORDERS)
     assert refusal(token_of(provider, ORDERS, "stock.shop.svc"), provider, table) is Reason.WRONG_AUDIENCE
+
+
+class TestIngress(IngressSuite):
+    @pytest.fixture
+    def provider(self, mesh: Mesh) -> ProviderUnderTest:
+        return mesh.provider()
