@@ -26,6 +26,10 @@ APP: Address = ("127.0.0.1", 8080)
 LABEL = ("allow", "", "corp", "orders", "r")
 
 
+def post(length: int, body: bytes = b"", *lines: bytes) -> bytes:
+    return b"\r\n".join([b"POST /x HTTP/1.1", b"Host: a", b"Content-Length: %d" % length, *lines, b"", body])
+
+
 class MemoryTransport:
     """What `transport.Transport` promises. `full` says that nobody reads: writes are held until `drain`."""
 

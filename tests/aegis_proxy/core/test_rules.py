@@ -140,13 +140,14 @@ def test_m01_m06_methods_are_compared_exactly() -> None:
 def test_an_encoded_slash_is_allowed_only_by_rules_that_opt_in() -> None:
     """Other rules do not see such a path, whatever prefix they allow; the others are judged as ever."""
     rules = index(rule(b"/", name="all"), rule(b"/projects", name="opted", encoded_slash=True))
-    assert rules.encoded_slash
+    assert not rules.forbids(b"/projects/a%2Fb")
     assert rules.for_caller(A, b"GET", b"/projects/group%2Fproject") == Grant("p", "opted")
     assert not allows(rules, b"/other/group%2Fproject")
     assert not allows(rules, b"/projects%2Fgroup")
     assert rules.for_caller(A, b"GET", b"/other") == Grant("p", "all")
     assert allows(rules, b"/projects/x")
-    assert not index(rule(b"/")).encoded_slash
+    assert index(rule(b"/")).forbids(b"/a%2Fb")
+    assert not index(rule(b"/")).forbids(b"/a%20b")
 
 
 def test_an_encoded_slash_in_a_rule_is_that_very_slash() -> None:

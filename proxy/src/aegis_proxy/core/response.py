@@ -12,11 +12,10 @@ from aegis_proxy.core import fields as field
 from aegis_proxy.core.framing import ChunkedDecoder, Decoder, LengthDecoder, UntilCloseDecoder
 from aegis_proxy.core.head import MAX_FIELDS
 from aegis_proxy.core.refusals import UPSTREAM_BROKEN, Refused
-from aegis_proxy.core.request import Body
+from aegis_proxy.core.request import LENGTH, Body
 from aegis_proxy.core.upgrade import agreed
 
 STATUS_LINE = re.compile(rb"HTTP/1\.[01] ([1-5][0-9]{2})( [\t -~\x80-\xff]*)?")
-_LENGTH = re.compile(rb"0|[1-9][0-9]{0,17}")
 _SINGLE = frozenset({field.CONTENT_LENGTH, field.TRANSFER_ENCODING})
 _LISTS = frozenset({field.CONNECTION, field.UPGRADE})
 
@@ -109,7 +108,7 @@ def _framing(
         raise Refused(UPSTREAM_BROKEN, "an interim response in HTTP/1.0")
     if coding is not None and (length is not None or http_1_0 or coding.lower() != b"chunked"):
         raise Refused(UPSTREAM_BROKEN, "a body framed in two ways, or in one that we do not know")
-    if length is not None and not _LENGTH.fullmatch(length):
+    if length is not None and not LENGTH.fullmatch(length):
         raise Refused(UPSTREAM_BROKEN, "a Content-Length that is no plain decimal number")
     size = int(length) if length is not None else -1
     if method == b"HEAD" or status < 200 or status in (204, 304):

@@ -104,7 +104,7 @@ _Callers = Mapping[_Who, Mapping[bytes, _Paths]]
 class RuleIndex:
     """`dry_run`: every policy of the pod is DryRun, so what would be denied is recorded and let through.
 
-    `encoded_slash`: some rule allows paths with `%2F`. Only such rules are looked up for them.
+    Some rules allow paths with `%2F`: only such rules are looked up for them.
     """
 
     size: int
@@ -112,19 +112,22 @@ class RuleIndex:
     _callers: _Callers = field(repr=False)
     _encoded: _Callers = field(repr=False)
 
-    @property
-    def encoded_slash(self) -> bool:
-        return bool(self._encoded)
+    def forbids(self, path: bytes) -> bool:
+        """Whether no rule can allow a path, for it has an encoded slash."""
+        return not self._encoded and self._callers_of(path) is self._encoded
+
+    def _callers_of(self, path: bytes) -> _Callers:
+        return self._encoded if _PERCENT in path and ENCODED_SLASH in path else self._callers
 
     def for_anyone(self, method: bytes, path: bytes) -> Grant | None:
         """The rule that allows this request without a token."""
-        callers = self._encoded if _PERCENT in path and ENCODED_SLASH in path else self._callers
+        callers = self._callers_of(path)
         methods = callers.get(_NO_IDENTITY)
         return None if methods is None else _find(methods, None, method, path)
 
     def for_caller(self, caller: Caller, method: bytes, path: bytes) -> Grant | None:
         """The rule that allows this request to a verified caller."""
-        callers = self._encoded if _PERCENT in path and ENCODED_SLASH in path else self._callers
+        callers = self._callers_of(path)
         for key in (caller.subject_text, caller.subject.namespace, _ANY_IDENTITY):
             methods = callers.get(key)
             if methods is not None and (grant := _find(methods, caller, method, path)):
