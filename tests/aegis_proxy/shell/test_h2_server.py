@@ -118,6 +118,20 @@ def test_u02_streams_are_judged_one_by_one(http: HttpInMemory) -> None:
     assert client.goaway is None
 
 
+def test_trailers_of_a_stream_that_is_over_are_no_request(http: HttpInMemory) -> None:
+    """Whether they come in one piece with the request that was reset, or behind it."""
+    malformed = wire.headers(1, [(b":bad", b"1"), *wire.GET], ended=False)
+    for pieces in ((malformed + wire.headers(1),), (malformed, wire.headers(1))):
+        _, transport = http.connect()
+        transport.protocol.dataReceived(wire.PREFACE + wire.SETTINGS)
+        transport.take()
+        for piece in pieces:
+            transport.protocol.dataReceived(piece)
+        assert wire.RST_STREAM in [kind for kind, _, _, _ in wire.frames(transport.take())]
+    assert http.side.asked == []
+    assert http.pool.opened == []
+
+
 def test_a_connection_error_ends_all_with_a_goaway(http: HttpInMemory) -> None:
     """The client hears why, its requests end, and the log has a line for each."""
     client = Client(http)

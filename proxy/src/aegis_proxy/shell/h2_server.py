@@ -27,6 +27,7 @@ class H2ServerConnection(Link):
         self._idle_until = server.clock() + server.deadlines.idle
         self._draining = False
         self._last = h2.LARGEST
+        self._begun = 0
         self._closing = False
 
     def take_over(self, transport: Any, data: bytes) -> None:
@@ -57,9 +58,12 @@ class H2ServerConnection(Link):
         user = self.users.get(event.stream)
         if isinstance(user, StreamExchange):
             user.end_with(event.fields)
+        elif event.stream <= self._begun:
+            return  # trailers that came in one piece with what their stream was reset for, and no request
         elif event.stream > self._last:
             self.h2.reset(event.stream, h2.REFUSED_STREAM)
         else:
+            self._begun = event.stream
             stream = StreamExchange(self, event.stream, self.clock())
             self.users[event.stream] = stream
             self.server.connections.add(stream)
