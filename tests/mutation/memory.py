@@ -1,4 +1,6 @@
-"""The proxy's own ingress in memory: real listener, judgement, exchange and upstream connections, without sockets.
+"""The proxy in memory: real listener, judgement, exchange and upstream connections, without sockets.
+
+`memory_proxy` is the way in; others hand in their own side (`outbound`) or their own client (`streams`).
 
 What a client sends and an app answers are bytes, what comes of it is a value that the oracle looks at.
 """
@@ -8,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from random import Random
 from typing import Any
+from typing import Protocol as Interface
 
 from attrs import field, frozen
 from twisted.internet.error import ConnectionDone
@@ -18,12 +21,13 @@ from aegis_api.metadata import Metadata
 from aegis_api.policy import Enforcement, IdentityPattern, IngressPolicy, PathType, Rule
 from aegis_proxy.core.rules import compile_rules
 from aegis_proxy.core.snapshot import Snapshot
-from aegis_proxy.settings import LogLevel
+from aegis_proxy.settings import LogLevel, UpstreamProtocol
 from aegis_proxy.shell.ingress import IngressSide
 from aegis_proxy.shell.metrics import Metrics
 from aegis_proxy.shell.records import Records
-from aegis_proxy.shell.server import Deadlines, Server
+from aegis_proxy.shell.server import Deadlines, Server, Side
 from aegis_proxy.shell.server_connection import ServerConnection
+from aegis_proxy.shell.upstream import Address
 from mutation.origin import Crooked, Seen, check_with_llhttp, take_request
 from support.in_memory_http import APP, MemoryTransport, PoolInMemory
 from support.proxy_log import ReadableLog
@@ -46,7 +50,8 @@ class Outcome:
 
     `seen` are the whole requests that reached the app, `targets` those that were judged and passed, `answered` all that
     the client was sent. `closed`: the proxy ended the connection, at the latest when the client said that it was done.
-    `left_open` are connections to the app that ended neither with a whole request nor by the proxy.
+    `left_open` are connections to the app that ended neither with a whole request nor by the proxy. `addresses` are
+    where each of `seen` went; `tunnels` where each tunnel led, and what the client sent through it.
     """
 
     seen: tuple[Seen, ...]
@@ -55,6 +60,8 @@ class Outcome:
     closed: bool
     after_close: bool = field(default=False, kw_only=True)
     left_open: int = field(default=0, kw_only=True)
+    addresses: tuple[Address, ...] = field(default=(), kw_only=True)
+    tunnels: tuple[tuple[Address, bytes], ...] = field(default=(), kw_only=True)
 
     @property
     def statuses(self) -> list[int]:
@@ -72,9 +79,13 @@ class _Known:
     refetch_keys = staticmethod(lambda issuer, kid: None)
 
 
-class _Watched(IngressSide):
-    """Remembers what was judged and let through."""
+class Watched(Side, Interface):
+    """A side that remembers the targets that were judged and let through."""
 
+    passed: list[bytes]
+
+
+class _Inbound(IngressSide):
     passed: list[bytes]
 
     def route(self, request: Any, connection: Any) -> Any:
@@ -99,23 +110,28 @@ def plain_answer(seen: Seen, number: int) -> bytes:
     return head if seen.method == b"HEAD" else head + b"ok"
 
 
-class MemoryProxy:
-    """Made by `memory_proxy()`. Each talk has connections of its own."""
+def _inbound(records: Records) -> Watched:
+    known: Any = _Known
+    return _Inbound(known, records, lambda: NOW, APP)
 
-    def __init__(self, log: ReadableLog) -> None:
+
+class MemoryProxy:
+    """Made by `memory_proxy()`. Each talk has connections of its own; `server` is that of the last one."""
+
+    server: Server
+
+    def __init__(self, log: ReadableLog, side: Callable[[Records], Watched]) -> None:
         self.log = log
         self.clock = Clock()
         self.clock.advance(1000)  # monotonic clocks do not stand at 0
-        records = _Loud(log.log, Metrics(), access=False)
-        known: Any = _Known
-        self._side = _Watched(known, records, lambda: NOW, APP)
-        self._records = records
+        self._records = _Loud(log.log, Metrics(), access=False)
+        self._side = side(self._records)
 
-    def connect(self) -> "Talk":
+    def connect(self, protocol: UpstreamProtocol = UpstreamProtocol.AUTO) -> "Talk":
         self._side.passed = []
         pool = PoolInMemory(self.clock)
-        server = Server(self._side, pool, self._records, self.clock.seconds, Deadlines())
-        return Talk(self, ServerConnection(server, PEER), pool, self._side.passed)
+        self.server = Server(self._side, pool, self._records, self.clock.seconds, Deadlines(), protocol)
+        return Talk(self, ServerConnection(self.server, PEER), pool, self._side.passed)
 
     def ask(self, data: bytes, pieces: Sequence[int] = (), answer: Answer = plain_answer) -> Outcome:
         """What comes of `data`, sent in pieces of these sizes and the rest in one.
@@ -139,9 +155,9 @@ class Talk:
         self.pool = pool
         self.client = MemoryTransport(server, proxy.clock)
         self.seen: list[Seen] = []
+        self.addresses: list[Address] = []
         self._passed = passed
         self._proxy = proxy
-        self._server = server
         self._read: dict[int, bytes] = {}
         self._by_connection: dict[int, list[Seen]] = {}
         server.makeConnection(self.client)  # type: ignore[no-untyped-call]  # Twisted types only its interfaces
@@ -154,15 +170,21 @@ class Talk:
         for size in (*pieces, len(data)):
             piece, data = data[:size], data[size:]
             if piece and not self.client.ended:
-                self._server.dataReceived(piece)
+                self.client.protocol.dataReceived(piece)
                 self.serve(answer)
 
     def finish(self, answer: Answer) -> None:
-        """The client half-closes."""
+        """The client half-closes, and so do those who are at the other end of tunnels."""
         if not self.client.ended:
-            self._server.readConnectionLost()
+            self.client.protocol.readConnectionLost()
             self.serve(answer)
+        for number in range(len(self.pool.opened)):
+            if self._is_tunnel(number) and not self.pool.app(number).ended:
+                self.pool.app(number).end()
         self._proxy.clock.advance(0)
+
+    def _is_tunnel(self, number: int) -> bool:
+        return self.pool.app(number).protocol is not self.pool.opened[number]
 
     def serve(self, answer: Answer) -> None:
         """The app answers what has come to it, until nothing more comes."""
@@ -175,6 +197,8 @@ class Talk:
 
     def _serve_one(self, number: int, answer: Answer) -> bool:
         transport = self.pool.app(number)
+        if self._is_tunnel(number):
+            return False
         unread = transport.written[len(self._read.setdefault(number, b"")) :]
         taken = take_request(unread) if unread and not transport.ended else None
         if taken is None:
@@ -182,6 +206,7 @@ class Talk:
         seen, rest = taken
         self._read[number] += unread[: len(unread) - len(rest)]
         self.seen.append(seen)
+        self.addresses.append(self.pool.opened[number].address)
         self._by_connection.setdefault(number, []).append(seen)
         self.pool.opened[number].dataReceived(answer(seen, len(self.seen)))
         return True
@@ -196,9 +221,12 @@ class Talk:
         self._proxy.clock.advance(0)
 
     def outcome(self, *, after_close: bool = False) -> Outcome:
-        left_open = 0
+        left_open, tunnels = 0, []
         for number in range(len(self.pool.opened)):
             transport = self.pool.app(number)
+            if self._is_tunnel(number):
+                tunnels.append((self.pool.opened[number].address, transport.written))
+                continue
             read = self._read.get(number, b"")
             check_with_llhttp(read, self._by_connection.get(number, []))
             left_open += transport.written != read and not transport.ended
@@ -209,6 +237,8 @@ class Talk:
             self.closing,
             after_close=after_close,
             left_open=left_open,
+            addresses=tuple(self.addresses),
+            tunnels=tuple(tunnels),
         )
 
 
@@ -221,11 +251,11 @@ def pieces_of(data: bytes, seed: int) -> list[int]:
 
 
 @contextmanager
-def memory_proxy() -> Iterator[MemoryProxy]:
+def memory_proxy(side: Callable[[Records], Watched] = _inbound) -> Iterator[MemoryProxy]:
     """A defect is raised where it happens; no token may stand in the log at the end."""
     log = ReadableLog(LogLevel.INFO)
     try:
-        yield MemoryProxy(log)
+        yield MemoryProxy(log, side)
         text = log.text()
         for secret in ("eyJ", "earer "):
             if secret in text:

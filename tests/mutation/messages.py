@@ -64,3 +64,39 @@ RESPONSES: Sequence[bytes] = (
     b"HTTP/1.1 302 Found\r\nLocation: http://b/x\r\nContent-Length: 2\r\nX-Aegis-Identity: admin\r\n\r\nok",
     b"HTTP/1.1 500 Oops\r\nContent-Length: 2\r\nConnection: set-cookie, close\r\nSet-Cookie: a=b\r\n\r\nno",
 )  # fmt: skip
+
+_OWN = b"Authorization: Basic b3duOm93bg==\r\n"
+_OUT = b"GET %b HTTP/1.1\r\nHost: %b\r\n%b\r\n"
+_CONNECT = b"CONNECT %b HTTP/1.1\r\nHost: %b\r\n\r\n"
+_LEAVING = _OUT % (b"/canary", b"outside.example", b"")
+# What an app sends to the egress port; some of it is refused. The names are those of `outbound.NAMES`.
+OUTBOUND: Sequence[bytes] = (
+    _OUT % (b"/a/b?c=d&e=%20", b"orders.shop.svc", b"Accept: */*\r\nX-Trace: 1\r\n"),
+    _OUT % (b"/a/../b//c;d", b"Orders:80", b""),
+    _OUT % (b"/", b"orders.shop.svc.cluster.local.", b""),
+    _OUT % (b"/", b"billing:8080", b""),
+    _OUT % (b"/", b"orders.shop.svc.evil.example", b""),
+    _OUT % (b"/", b"outside.example", _OWN),
+    _OUT % (b"/", b"orders", _OWN),
+    _OUT % (b"/", b"partner.example", b""),
+    _OUT % (b"/latest/meta-data/", b"169.254.169.254", b""),
+    _OUT % (b"/", b"metadata.example", b""),
+    _OUT % (b"/", b"self.example:3128", b""),
+    _OUT % (b"/", b"[::1]:3128", b""),
+    _OUT % (b"/", b"[::ffff:10.0.0.1]:81", b""),
+    _OUT % (b"http://orders.shop.svc/x?y", b"orders.shop.svc", b""),
+    _OUT % (b"http://outside.example:8080/x", b"outside.example:8080", b"Proxy-Connection: keep-alive\r\n"),
+    _OUT % (b"http://orders/x", b"billing", b""),
+    _OUT % (b"/ws", b"orders", b"Connection: upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: dGhlIA==\r\n"),
+    _OUT % (b"/1", b"orders", b"") + _OUT % (b"/2", b"billing", b"") + _LEAVING,
+    b"OPTIONS * HTTP/1.1\r\nHost: orders\r\n\r\n",
+    b"GET /x HTTP/1.0\r\nHost: orders\r\n\r\n",
+    b"POST /x HTTP/1.1\r\nHost: orders\r\nContent-Length: 5\r\n\r\nhello" + _LEAVING,
+    b"POST /x HTTP/1.1\r\nHost: b\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n" + _LEAVING,
+    _CONNECT % (b"outside.example:443", b"outside.example:443") + b"\x16\x03\x01 client hello",
+    _CONNECT % (b"orders:443", b"orders") + _LEAVING,
+    _CONNECT % (b"10.0.0.9:443", b"10.0.0.9:443") + b"tunnelled",
+    _CONNECT % (b"[::1]:443", b"[::1]:443"),
+    _CONNECT % (b"169.254.169.254:443", b"169.254.169.254:443") + _LEAVING,
+    _CONNECT % (b"orders:80", b"orders:80"),
+)  # fmt: skip

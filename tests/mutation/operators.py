@@ -210,13 +210,13 @@ def apply(data: bytes, steps: Sequence[tuple[Operator, int]]) -> bytes:
     return data
 
 
-def steps(seed: int, most: int = 4) -> list[tuple[Operator, int]]:
+def steps(seed: int, most: int = 4, operators: Sequence[Operator] = OPERATORS) -> list[tuple[Operator, int]]:
     """One to `most` operators, few more often than many."""
     random = Random(seed)
     count = 1 + min(int(random.expovariate(1.0)), most - 1)
-    return [(random.choice(OPERATORS), random.getrandbits(32)) for _ in range(count)]
+    return [(random.choice(operators), random.getrandbits(32)) for _ in range(count)]
 
 
-def mutant(seeds: Sequence[bytes], seed: int) -> bytes:
+def mutant(seeds: Sequence[bytes], seed: int, operators: Sequence[Operator] = OPERATORS) -> bytes:
     """Mutant number `seed` of these messages."""
-    return apply(seeds[seed % len(seeds)], steps(seed))
+    return apply(seeds[seed % len(seeds)], steps(seed, operators=operators))

@@ -20,14 +20,22 @@ _HOP_BY_HOP = (
 )  # fmt: skip
 
 
+ENDING = frozenset({400, 405, 408, 411, 413, 414, 417, 431, 501, 505})
+
+
 def findings(outcome: Outcome) -> Iterator[str]:
-    """What is wrong with the outcome of one mutant."""
+    """What is wrong with the outcome of one mutant of a request from outside."""
+    yield from conversation(outcome, ENDING | {200, 401, 403})
+    for request in outcome.seen:
+        yield from request_findings(request)
+
+
+def conversation(outcome: Outcome, statuses: frozenset[int]) -> Iterator[str]:
+    """What is wrong with it whoever sent it; `statuses` are those that it may be answered with."""
     if tuple(request.target for request in outcome.seen) != outcome.targets[: len(outcome.seen)]:
         yield "O2: the app saw another target than the one that was judged"
     if len(outcome.targets) > len(outcome.seen) + 1:
         yield "O1: more requests passed than reached the app"
-    for request in outcome.seen:
-        yield from _request(request)
     numbers = re.findall(rb"X-Number: ([0-9]+)\r\n", outcome.answered)
     if numbers != [b"%d" % (at + 1) for at in range(len(outcome.seen))]:
         yield f"O1: the client got the answers {numbers} to {len(outcome.seen)} requests"
@@ -37,15 +45,14 @@ def findings(outcome: Outcome) -> Iterator[str]:
         yield "O3: the connection stayed open when the client was done"
     if outcome.left_open:
         yield "O1: a request that never became whole is still waited for at the app"
-    statuses = outcome.statuses
-    for at, status in enumerate(statuses):
-        if status not in (200, 400, 401, 403, 405, 408, 411, 413, 414, 417, 431, 501, 505):
+    for at, status in enumerate(outcome.statuses):
+        if status not in statuses:
             yield f"the status {status}"
-        if status in (400, 405, 408, 411, 413, 414, 417, 431, 501, 505) and at + 1 < len(statuses):
+        if status in ENDING and at + 1 < len(outcome.statuses):
             yield f"O3: an answer behind the {status}"
 
 
-def _request(seen: Seen) -> Iterator[str]:
+def request_findings(seen: Seen) -> Iterator[str]:
     path = seen.target.partition(b"?")[0]
     if not allowed(seen.method, path):
         yield f"O2: {seen.method!r} {seen.target!r} is not what policy allows"

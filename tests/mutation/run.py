@@ -1,9 +1,10 @@
 """Sends mutants to the proxy and says what it found.
 
-    python tests/mutation/run.py --mutants 1000000 [--seed 0] [--of requests | responses | peers]
+    python tests/mutation/run.py --mutants 1000000 [--seed 0] [--of requests | responses | outbound | frames | peers]
 
-Mutant number N is the same on every machine: a finding is seen again with `--seed N --mutants 1`. `peers` asks nginx
-and HAProxy about all that reaches the app, over sockets; the others run in memory, in one process.
+Mutant number N is the same on every machine: a finding is seen again with `--seed N --mutants 1`. `outbound` are
+requests of an app to the egress port, `frames` are HTTP/2. `peers` asks nginx and HAProxy about all that reaches the
+app, over sockets; the others run in memory, in one process.
 """
 
 import argparse
@@ -20,12 +21,15 @@ if __name__ == "__main__":
 
 from mutation.answers import answer_with
 from mutation.differential import contest
+from mutation.frames import FRAME_OPERATORS, FRAMES, frames_with_token
 from mutation.judged import unexplained
 from mutation.memory import TOKEN, MemoryProxy, memory_proxy, pieces_of
-from mutation.messages import REQUESTS, RESPONSES, with_token
+from mutation.messages import OUTBOUND, REQUESTS, RESPONSES, with_token
 from mutation.operators import mutant
 from mutation.oracle import findings, same
 from mutation.origin import Crooked
+from mutation.outbound import outbound_findings, outbound_proxy
+from mutation.streams import same_streams, speak, stream_findings
 from servers.build import say
 
 PROGRESS_SECONDS = 10.0
@@ -57,6 +61,33 @@ def response_verdict(proxy: MemoryProxy, message: bytes, seed: int) -> Verdict:
     return f"{first.status}{'' if first.whole else ' broken off'}", found
 
 
+def outbound_verdict(proxy: MemoryProxy, message: bytes, seed: int) -> Verdict:
+    """Sends a request (or several) of the app whole and in pieces."""
+    try:
+        whole, split = proxy.ask(message), proxy.ask(message, pieces_of(message, seed))
+    except Crooked as crooked:
+        return "crooked", [str(crooked)]
+    found = [*outbound_findings(whole, message), *outbound_findings(split, message)]
+    if not same(whole, split) or whole.tunnels != split.tunnels:
+        found.append(f"O5: {whole.statuses} whole, {split.statuses} in pieces")
+    return " ".join(map(str, whole.statuses[:2])) or "no answer", found
+
+
+def frames_verdict(proxy: MemoryProxy, message: bytes, seed: int) -> Verdict:
+    """Sends frames of HTTP/2 whole and in pieces, with the token in place."""
+    data = frames_with_token(message, TOKEN)
+    try:
+        whole, split = speak(proxy, data), speak(proxy, data, pieces_of(data, seed))
+    except Crooked as crooked:
+        return "crooked", [str(crooked)]
+    found = [*stream_findings(whole), *stream_findings(split)]
+    if not same_streams(whole, split):
+        found.append(
+            f"O5: {whole.goaway} {whole.outcome.targets} whole, {split.goaway} {split.outcome.targets} in pieces"
+        )
+    return "sound" if whole.goaway is None else f"GOAWAY {whole.goaway}", found
+
+
 @contextmanager
 def requests() -> Iterator[Callable[[int], tuple[bytes, Verdict]]]:
     with memory_proxy() as proxy:
@@ -70,12 +101,24 @@ def responses() -> Iterator[Callable[[int], tuple[bytes, Verdict]]]:
 
 
 @contextmanager
+def outbound() -> Iterator[Callable[[int], tuple[bytes, Verdict]]]:
+    with outbound_proxy() as proxy:
+        yield lambda seed: ((message := mutant(OUTBOUND, seed)), outbound_verdict(proxy, message, seed))
+
+
+@contextmanager
+def frames() -> Iterator[Callable[[int], tuple[bytes, Verdict]]]:
+    with memory_proxy() as proxy:
+        yield lambda seed: ((message := mutant(FRAMES, seed, FRAME_OPERATORS)), frames_verdict(proxy, message, seed))
+
+
+@contextmanager
 def peers() -> Iterator[Callable[[int], tuple[bytes, Verdict]]]:
     with contest() as judge:
         yield lambda seed: ((message := mutant(REQUESTS, seed)), judge(message))
 
 
-KINDS = {"requests": requests, "responses": responses, "peers": peers}
+KINDS = {"requests": requests, "responses": responses, "outbound": outbound, "frames": frames, "peers": peers}
 
 
 def run(kind: str, first: int, count: int, *, report: Callable[[str], None], most: int = 20) -> int:

@@ -185,7 +185,8 @@ class ServerConnection(EndingConnection):
         kind = Kind.UPGRADE if exchange.response else Kind.CONNECT
         opened = Opened(kind, self.peer, exchange.began, exchange)
         tunnel = self._server.open_tunnel(opened, self.transport, upstream)
-        tunnel.open(self._buffer, payload, client_finished=self._half_closed)
+        held, self._buffer = self._buffer, b""
+        tunnel.open(held, payload, client_finished=self._half_closed)
         if self._server.draining:
             tunnel.drain()
 
