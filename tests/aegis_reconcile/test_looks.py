@@ -239,6 +239,72 @@ class TestIdentities:
         mesh.settle()
         assert mesh.cluster.condition(key, "Ready")[1] == reason
 
+    def withdrawn(self) -> tuple[Mesh, Key]:
+        """An Identity at a provider of the cluster, from which the namespace's label was taken away."""
+        mesh = Mesh(makes_objects=True)
+        mesh.cluster.put(NAMESPACE, "shop", labels={"mesh": "yes"})
+        mesh.cluster_provider(namespaceSelector={"matchLabels": {"mesh": "yes"}})
+        key = mesh.identity(provider="wide")
+        mesh.pod(identity="cart")
+        mesh.settle()
+        assert mesh.cluster.condition(key, "Ready") == ("True", "Ready")
+        assert names(mesh, CLUSTER_ROLE)
+        mesh.cluster.put(NAMESPACE, "shop", labels={})
+        return mesh, key
+
+    def test_namespace_that_is_no_longer_selected_keeps_nothing_there(self) -> None:
+        """What was made is removed by the next tick, with the right to read the provider; and made anew if selected."""
+        mesh, key = self.withdrawn()
+        assert mesh.tick() is None
+        assert mesh.plugin.objects == {}
+        assert names(mesh, CLUSTER_ROLE) == []
+        assert mesh.cluster.condition(key, "Ready") == ("False", "ProviderNotAllowed")
+        assert mesh.cluster.condition(key, "Provisioned") == ("False", "ProviderNotAllowed")
+        assert "label the namespace as it says" in str(mesh.cluster.status(key))
+        assert "providerUid" not in mesh.cluster.status(key)
+        assert mesh.cluster.objects[key]["metadata"]["finalizers"] == []
+        mesh.cluster.put(NAMESPACE, "shop", labels={"mesh": "yes"})
+        mesh.tick()
+        assert mesh.cluster.condition(key, "Ready") == ("True", "Ready")
+        assert list(mesh.plugin.objects) == ["shop-cart"]
+
+    def test_nothing_is_removed_by_what_a_tick_read_a_moment_ago(self) -> None:
+        """The label comes back between the tick's list of namespaces and its look at the Identity."""
+        mesh, key = self.withdrawn()
+
+        def back(method: str, about: Key) -> None:
+            if (method, about) == ("get", key):
+                mesh.cluster.put(NAMESPACE, "shop", labels={"mesh": "yes"})
+
+        mesh.cluster.before = back
+        mesh.tick()
+        assert "deprovision" not in mesh.plugin.calls
+        assert mesh.cluster.condition(key, "Ready") == ("True", "Ready")
+
+    def test_removal_for_a_namespace_that_is_no_longer_selected_waits_for_the_provider(self) -> None:
+        """The Identity is not Ready all the while, and says for whom it waits."""
+        mesh, key = self.withdrawn()
+        mesh.plugin.removal_failure = Unavailable("down")
+        mesh.tick()
+        assert mesh.cluster.condition(key, "Ready") == ("False", "ProviderNotAllowed")
+        assert mesh.cluster.condition(key, "Provisioned") == ("Unknown", "ProviderNotAllowed")
+        assert "it waits for ClusterIdentityProvider/wide to remove what it holds" in str(mesh.cluster.status(key))
+        mesh.plugin.removal_failure = None
+        mesh.tick()
+        assert mesh.plugin.objects == {}
+
+    def test_identity_that_cannot_move_to_a_provider_stays_at_its_old_one(self) -> None:
+        """One of the cluster that does not select the namespace takes nothing away from another one."""
+        mesh = Mesh(makes_objects=True)
+        mesh.provider()
+        mesh.cluster_provider()
+        key = mesh.identity()
+        mesh.settle()
+        mesh.identity(provider="wide")
+        mesh.settle()
+        assert mesh.cluster.condition(key, "Ready") == ("False", "ProviderNotAllowed")
+        assert list(mesh.plugin.objects) == ["shop-cart"]
+
     def test_own_provider_goes_before_the_clusters(self) -> None:
         """A name means the namespace's own IdentityProvider first."""
         mesh = Mesh()

@@ -26,6 +26,11 @@ def rule(**fields: Any) -> dict[str, Any]:
 
 PROVIDER = {"type": "kubernetes", "audience": "aegis"}
 
+NO_PROVIDER = (
+    "there is no IdentityProvider later in this namespace, and no ClusterIdentityProvider later whose "
+    "namespaceSelector selects it: its pods are refused until there is"
+)
+
 
 @pytest.mark.parametrize(
     ("kind", "spec", "warnings"),
@@ -53,7 +58,7 @@ PROVIDER = {"type": "kubernetes", "audience": "aegis"}
         (
             "Identity",
             {"provider": "later"},
-            ("there is no provider later for this namespace yet: pods with this Identity are refused until there is",),
+            (NO_PROVIDER,),
         ),
     ],
 )
@@ -99,6 +104,17 @@ def test_an_identity_that_its_provider_cannot_serve_is_refused(provider: dict[st
     verdict = judge("Identity", {"provider": "local"}, with_provider(**provider))
     assert isinstance(verdict, Refuse)
     assert text in verdict.why
+
+
+def test_an_identity_in_a_namespace_that_is_not_selected_hears_of_it() -> None:
+    """It may come before the label of its namespace; its pods may not."""
+    wide = document("ClusterIdentityProvider", {**PROVIDER, "namespaceSelector": {"matchLabels": {"mesh": "yes"}}})
+    cluster = DocumentCluster([{**wide, "metadata": {"name": "local"}}])
+    verdict = judge("Identity", {"provider": "local"}, cluster)
+    assert isinstance(verdict, Accept)
+    assert "no ClusterIdentityProvider local whose namespaceSelector selects it" in verdict.warnings[0]
+    selected = DocumentCluster(cluster.documents, labels={"shop": {"mesh": "yes"}})
+    assert judge("Identity", {"provider": "local"}, selected) == Accept()
 
 
 def test_an_object_that_is_being_deleted_may_go() -> None:

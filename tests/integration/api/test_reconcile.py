@@ -207,6 +207,40 @@ def test_cluster_provider_is_readable_where_it_selects(function: Function) -> No
     function.user.delete(function.path(wide)).ok()
 
 
+def test_label_that_is_taken_away_takes_all_along(function: Function) -> None:
+    """Identity, rights and what was made at the provider go with the namespace's label, and come back with it."""
+    space, name = function.namespace, f"wide-{function.namespace}"
+    spec = {"type": "memory", "audience": "aegis", "namespaceSelector": {"matchLabels": {"mesh": "yes"}}}
+
+    def label(value: str | None) -> None:
+        function.user.patch(path_of("v1", "namespaces", space), {"metadata": {"labels": {"mesh": value}}}).ok()
+
+    label("yes")
+    wide = function.put(CLUSTER_IDENTITY_PROVIDER, name, spec)
+    identity = function.put(IDENTITY, "cart", {"provider": name})
+    assert function.tell(wide) is None
+    assert function.tell(identity) is None
+    assert function.conditions(identity)["Ready"] == ("True", "Ready")
+    function.tell(function.pod("cart-1", "cart", identity="cart"))
+    proxy = function.client_of("cart")
+    eventually(lambda: proxy.get(function.path(wide)).status == 200)
+    label(None)
+    assert function.reconciler.reconcile(Everything()) is None
+    assert function.provider.objects == {}
+    assert function.conditions(identity)["Ready"] == ("False", "ProviderNotAllowed")
+    assert function.conditions(identity)["Provisioned"] == ("False", "ProviderNotAllowed")
+    eventually(lambda: proxy.get(function.path(wide)).status == 403)
+    label("yes")
+    assert function.reconciler.reconcile(Everything()) is None
+    assert list(function.provider.objects) == [f"{space}-cart"]
+    assert function.conditions(identity)["Ready"] == ("True", "Ready")
+    function.user.delete(function.path(identity)).ok()
+    assert function.tell(identity) is None
+    function.user.delete(function.path(wide)).ok()
+    assert function.tell(wide) is None
+    assert function.user.get(function.path(wide)).status == 404
+
+
 def test_shrinking_rights_are_replaced_whole(function: Function) -> None:
     """Server-side apply takes away what the function no longer says, and heals what others change."""
     path = path_of("v1", "serviceaccounts", "cart", function.namespace)

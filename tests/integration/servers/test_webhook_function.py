@@ -243,7 +243,7 @@ def test_warnings_reach_the_author(shop: UserNamespace) -> None:
     """What is allowed, and likely a mistake, is said with the answer (RFC 7234 section 5.5)."""
     answer = shop.write("Identity", "early", {"provider": "not-yet"})
     answer.ok()
-    assert "there is no provider not-yet for this namespace yet" in answer.headers["Warning"]
+    assert "no ClusterIdentityProvider not-yet whose namespaceSelector selects it" in answer.headers["Warning"]
     assert "denies every request" in shop.write("IngressPolicy", "none", {"rules": []}).headers["Warning"]
 
 

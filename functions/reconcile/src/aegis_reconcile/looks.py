@@ -33,6 +33,7 @@ from aegis_reconcile.plan.identities import (
     Observed,
     Provision,
     held_by,
+    is_withdrawn,
     next_step,
     plan_unreadable,
     with_mark,
@@ -84,7 +85,7 @@ class Looks:
     def is_at_rest(self, identity: Object) -> bool:
         """Whether there is nothing to do for an Identity, as long as nothing has changed at its provider."""
         try:
-            observed = self._observed(identity, thorough=False)
+            observed = self._observed(self.cluster, identity, thorough=False)
         except ClusterError:
             return False
         return not observed if isinstance(observed, tuple) else next_step(observed, self.now()) == Finish((), None)
@@ -143,7 +144,10 @@ class Looks:
         document = self.cluster.get(key)
         if document is None:
             return None
-        observed = self._observed(document, thorough)
+        observed = self._observed(self.cluster, document, thorough)
+        if isinstance(observed, Observed) and is_withdrawn(observed):
+            # Labels may have changed since the tick began, and what is removed is not made again with the same ids.
+            observed = self._observed(self.fresh, document, thorough)
         if not isinstance(observed, Observed):
             self._act(observed)
             return None
@@ -154,12 +158,12 @@ class Looks:
             self._let_go(holder_key(key.namespace, mark))
         return step.problem
 
-    def _observed(self, document: Object, thorough: bool) -> Observed | tuple[Action, ...]:
+    def _observed(self, cluster: Cluster, document: Object, thorough: bool) -> Observed | tuple[Action, ...]:
         """What the next step depends on; or the actions for an Identity that the parser refuses."""
         identity = parsed(read_identity, document)
         if isinstance(identity, ParseError):
             return plan_unreadable(document, str(identity), self.now(), thorough)
-        return observe_identity(self.cluster, self.asker, document, identity, thorough)
+        return observe_identity(cluster, self.asker, document, identity, thorough)
 
     def _let_go(self, provider: Key | None) -> None:
         """A provider that was deleted may have waited for just this Identity."""

@@ -34,7 +34,7 @@ from aegis_reconcile.objects import (
     mapping,
     text,
 )
-from aegis_reconcile.plan.answers import Problem, Usable
+from aegis_reconcile.plan.answers import NOT_ALLOWED, Problem, Usable
 from aegis_reconcile.plan.identities import Observed, held_by
 from aegis_reconcile.plan.names import INJECTED, MANAGED, NAMESPACE_LABEL, use_of
 from aegis_reconcile.plan.rights import Needs, RightsObserved, grants_of
@@ -72,8 +72,9 @@ def provider_document(cluster: Cluster, namespace: str, name: str) -> Object | P
     provider = parsed(read_cluster_identity_provider, wide)
     if isinstance(provider, ClusterIdentityProvider) and not _selects(cluster, provider, namespace):
         return Problem(
-            "ProviderNotAllowed",
-            f"the namespaceSelector of the ClusterIdentityProvider {name} does not select the namespace {namespace}",
+            NOT_ALLOWED,
+            f"the namespaceSelector of the ClusterIdentityProvider {name} does not select the namespace {namespace}: "
+            "label the namespace as it says, or correct spec.provider",
         )
     return wide
 

@@ -64,8 +64,8 @@ class Judge:
         provider = self._provider_of(identity)
         if provider is None:
             yield (
-                f"there is no provider {identity.provider} for this namespace yet: "
-                "pods with this Identity are refused until there is"
+                f"there is no IdentityProvider {identity.provider} in this namespace, and no ClusterIdentityProvider "
+                f"{identity.provider} whose namespaceSelector selects it: its pods are refused until there is"
             )
             return
         needs_of(identity, provider.spec, self.plugins)

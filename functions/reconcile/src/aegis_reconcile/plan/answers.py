@@ -7,6 +7,9 @@ from attrs import field, frozen
 from aegis_api.provider import AnyProvider, IdentityProvider
 from aegis_idp.plugin import Plugin
 
+NOT_ALLOWED = "ProviderNotAllowed"
+"""The reason where a provider of the cluster does not select the namespace."""
+
 THROTTLED = "ProviderThrottled"
 """The reason where a provider is asked too much."""
 

@@ -16,6 +16,7 @@ from aegis_api.annotations import PREFIX
 from aegis_api.identity import Identity
 from aegis_idp.values import Owner, Provisioned, ProvisionRequest
 from aegis_reconcile.objects import (
+    CLUSTER_IDENTITY_PROVIDER,
     IDENTITY,
     SERVICE_ACCOUNT,
     Key,
@@ -27,7 +28,7 @@ from aegis_reconcile.objects import (
     text,
 )
 from aegis_reconcile.plan.actions import Action, Apply, Create, MergeMetadata
-from aegis_reconcile.plan.answers import Problem, Removed, Usable
+from aegis_reconcile.plan.answers import NOT_ALLOWED, Problem, Removed, Usable
 from aegis_reconcile.plan.identity_status import WAITING, Kept, kept_of, plan_identity_status, plan_unreadable_identity
 from aegis_reconcile.plan.names import MANAGED
 from aegis_reconcile.plan.status import is_deleting, settled
@@ -123,7 +124,7 @@ def next_step(observed: Observed, now: str) -> Step:
     if is_deleting(document):
         return _leave(observed, held_by(document), now) or Finish((), None)
     if isinstance(provider, Problem):
-        return _stop(observed, provider, now)
+        return _withdraw(observed, provider, now) or _stop(observed, provider, now)
     if observed.unsuitable is not None:
         return _stop(observed, observed.unsuitable, now)
     if isinstance(account, Problem):
@@ -145,6 +146,25 @@ def _stop(observed: Observed, obstacle: Problem, now: str) -> Step:
     return _finish(observed, now, obstacle)
 
 
+def _withdraw(observed: Observed, obstacle: Problem, now: str) -> Step | None:
+    """A provider that no longer serves the namespace keeps nothing for it: pods, meshed or not, could go on there."""
+    name = _wide(observed)
+    return (
+        _leave(observed, (name,), now, obstacle) if is_withdrawn(observed) and name not in observed.untouched else None
+    )
+
+
+def is_withdrawn(observed: Observed) -> bool:
+    """Whether something may exist at a provider of the cluster that no longer selects the namespace."""
+    provider = observed.provider
+    refused = isinstance(provider, Problem) and provider.reason == NOT_ALLOWED
+    return refused and _wide(observed) in held_by(observed.document)
+
+
+def _wide(observed: Observed) -> str:
+    return f"{CLUSTER_IDENTITY_PROVIDER.kind}/{observed.identity.provider}"
+
+
 def _make(observed: Observed, provider: Usable, now: str) -> Step | None:
     """Until the identity is at its provider; None when it is."""
     document, marks, name = observed.document, held_by(observed.document), provider.reference
@@ -161,8 +181,8 @@ def _is_known(document: Object, provider: Usable) -> bool:
     return settled(document) and (kept.provider_uid, kept.provider_generation) == (meta.uid, meta.generation)
 
 
-def _leave(observed: Observed, marks: tuple[str, ...], now: str) -> Step | None:
-    """Until nothing is left at these providers; None when nothing is."""
+def _leave(observed: Observed, marks: tuple[str, ...], now: str, obstacle: Problem | None = None) -> Step | None:
+    """Until nothing is left at these providers; None when nothing is. `obstacle` is why they are left, if it is one."""
     document = observed.document
     orphan = text(document, "metadata", "annotations", DELETION_POLICY) == ORPHAN
     waits: list[Problem] = []
@@ -172,7 +192,7 @@ def _leave(observed: Observed, marks: tuple[str, ...], now: str) -> Step | None:
             return Do(_mark(document, _without(document, {name})))
         if isinstance(answer, Usable):
             return Deprovision(name, answer, _request(observed, answer))
-        waits.append(_waiting(document, name, answer))
+        waits.append(_waiting(document, name, answer, obstacle))
     return _finish(observed, now, next((wait for wait in waits if wait.again), waits[0])) if waits else None
 
 
@@ -180,11 +200,13 @@ def _without(document: Object, names: Collection[str]) -> tuple[str, ...]:
     return tuple(name for name in held_by(document) if name not in names)
 
 
-def _waiting(document: Object, holder: str, cause: Problem) -> Problem:
+def _waiting(document: Object, holder: str, cause: Problem, obstacle: Problem | None) -> Problem:
     since = text(document, "metadata", "deletionTimestamp")
     what = f"to be deleted since {since}, it waits for" if since else "it has moved to its new provider and waits for"
+    if obstacle is not None:
+        what = f"{obstacle.message}; it waits for"
     return Problem(
-        WAITING,
+        WAITING if obstacle is None else obstacle.reason,
         f"{what} {holder or 'its provider'} to remove what it holds for this identity ({cause.reason}: "
         f"{cause.message}); to leave it there, annotate the Identity with {DELETION_POLICY}={ORPHAN}",
         cause.again,
