@@ -1,5 +1,8 @@
 """A cluster as an issuer."""
 
+import json
+from typing import Any
+
 import jwt
 import pytest
 
@@ -27,6 +30,28 @@ def test_a_public_cluster_answers_everybody() -> None:
     with Cluster(public=True) as cluster:
         assert run(BlockingHttp().request("GET", cluster.jwks_uri)).good_answer("x") == cluster.keys.key_set()
         assert run(BlockingHttp().request("GET", f"{cluster.issuer}/apis")).status == 404
+
+
+def test_tokens_are_given_to_pods_that_may_ask() -> None:
+    """Of the ServiceAccount, for the audience and time that were asked for; 403 to all others."""
+    spec = {"audiences": ["a"], "expirationSeconds": 600}
+    body = json.dumps({"kind": "TokenRequest", "spec": spec}).encode()
+    with Cluster(public=True, gives_tokens=True) as cluster:
+        url = f"{cluster.issuer}/api/v1/namespaces/shop/serviceaccounts/orders/token"
+        answer: Any = run(cluster.http().request("POST", url, body=body, as_pod=True)).good_answer("x")
+        claims = jwt.decode(answer["status"]["token"], options={"verify_signature": False})
+        assert (claims["sub"], claims["aud"], claims["exp"] - claims["iat"]) == (str(ORDERS), ["a"], 600)
+        assert run(BlockingHttp().request("POST", url, body=body)).status == 403
+        cluster.gives_tokens = False
+        assert run(cluster.http().request("POST", url, body=body, as_pod=True)).status == 403
+
+
+def test_a_cluster_can_be_gone() -> None:
+    """To everybody, for a while."""
+    with Cluster(public=True) as cluster:
+        for gone, status in ((True, 503), (False, 200)):
+            cluster.gone = gone
+            assert run(BlockingHttp().request("GET", cluster.jwks_uri)).status == status
 
 
 @pytest.mark.parametrize(("rotations", "algorithm"), [(0, "ES256"), (1, "ES256"), (0, "RS256")])

@@ -1,5 +1,6 @@
 """A cluster as an identity provider sees it: an issuer of ServiceAccount tokens, with its discovery."""
 
+import re
 import time
 import uuid
 from collections.abc import Mapping
@@ -16,6 +17,7 @@ from aegis_idp.values import Secret
 
 _API_AUDIENCE = "https://kubernetes.default.svc"
 _POD = Subject("aegis-system", "pod")
+_TOKEN_REQUEST = re.compile(r"/api/v1/namespaces/([^/]+)/serviceaccounts/([^/]+)/token")
 
 
 class Keys(Protocol):
@@ -47,11 +49,14 @@ class Cluster:
     """Serves discovery as kube-apiserver does: to ServiceAccounts, and with `public` to everybody.
 
     `with Cluster() as cluster:` runs it. `issuer` is its URL, which is also the API server's. `algorithm` is what it
-    signs tokens with.
+    signs tokens with. With `gives_tokens` a pod may ask for those of any ServiceAccount (TokenRequest), else of none.
+    While it is `gone`, all requests are answered with 503.
     """
 
-    def __init__(self, *, public: bool = False, algorithm: str = "ES256") -> None:
+    def __init__(self, *, public: bool = False, algorithm: str = "ES256", gives_tokens: bool = False) -> None:
         self._public = public
+        self.gives_tokens = gives_tokens
+        self.gone = False
         self._server = LoopbackServer(self._answer)
         self.keys = KeyRing(algorithm)
         self.issuer = self._server.url
@@ -97,11 +102,22 @@ class Cluster:
             },
             "/openid/v1/jwks": self.keys.key_set(),
         }
+        if self.gone:
+            return Answer.json(503, {"kind": "Status", "status": "Failure", "code": 503})
         if not self._public and not self._is_pod(request.bearer()):
             return Answer.json(401, {"kind": "Status", "status": "Failure", "reason": "Unauthorized", "code": 401})
+        if asked := _TOKEN_REQUEST.fullmatch(request.path):
+            return self._given(Subject(asked[1], asked[2]), request)
         if request.path not in documents:
             return Answer.json(404, {"kind": "Status", "status": "Failure", "reason": "NotFound", "code": 404})
         return Answer.json(200, documents[request.path])
+
+    def _given(self, subject: Subject, request: Received) -> Answer:
+        if not self.gives_tokens or not self._is_pod(request.bearer()):
+            return Answer.json(403, {"kind": "Status", "status": "Failure", "reason": "Forbidden", "code": 403})
+        spec = request.json()["spec"]
+        token = self.token(subject, spec["audiences"][0], spec["expirationSeconds"])
+        return Answer.json(201, {"kind": "TokenRequest", "status": {"token": token.reveal()}})
 
     def _is_pod(self, token: str) -> bool:
         keys = [jwt.PyJWK(key) for key in self.keys.key_set()["keys"]]  # type: ignore[attr-defined]  # a JSON value
