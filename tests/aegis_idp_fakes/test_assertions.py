@@ -51,6 +51,15 @@ def test_everything_else_is_refused(cluster: Cluster) -> None:
     assert fault(key.sign(good), "http://127.0.0.1:1") is Fault.UNREACHABLE
 
 
+def test_clocks_may_be_apart_where_a_provider_says_so(cluster: Cluster) -> None:
+    """So many seconds, and no more."""
+    token = cluster.token(ORDERS, "aegis", -30).reveal()
+    assert judged(token, cluster.issuer, ("ES256",), grace=9000).subject == str(ORDERS)
+    with pytest.raises(BadAssertion) as caught:
+        judged(token, cluster.issuer, ("ES256",), grace=20)
+    assert caught.value.fault is Fault.EXPIRED
+
+
 def test_a_private_cluster_cannot_be_reached() -> None:
     """Its API server wants credentials for discovery."""
     with Cluster() as private:

@@ -51,8 +51,13 @@ def unverified(token: str) -> Mapping[str, object]:
     return claims
 
 
-def judged(token: str, issuer: str, algorithms: tuple[str, ...], http: Http = INTERNET) -> Assertion:
-    """The token of `issuer`, by the keys that its document, fetched with `http`, leads to. Raises BadAssertion."""
+def judged(
+    token: str, issuer: str, algorithms: tuple[str, ...], http: Http = INTERNET, *, grace: int = 0
+) -> Assertion:
+    """The token of `issuer`, by the keys that its document, fetched with `http`, leads to. Raises BadAssertion.
+
+    Clocks may be `grace` seconds apart.
+    """
     try:
         header = jwt.get_unverified_header(token)
     except jwt.PyJWTError:
@@ -68,6 +73,7 @@ def judged(token: str, issuer: str, algorithms: tuple[str, ...], http: Http = IN
             keys[0].key,
             algorithms=[header["alg"]],
             issuer=issuer,
+            leeway=grace,
             options={"require": ["exp", "iss", "sub", "aud"], "verify_aud": False},
         )
     except jwt.InvalidSignatureError:
