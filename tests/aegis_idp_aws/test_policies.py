@@ -8,11 +8,14 @@ from aegis_api.hosts import HostPattern
 from aegis_api.names import Subject
 from aegis_idp.errors import Misconfigured
 from aegis_idp.values import PodContext
+from aegis_idp_aws.arns import Home
+from aegis_idp_aws.partitions import partition_of
 from aegis_idp_aws.policies import require_fitting, token_policy, trust_policy, wanted_audiences
 from aegis_idp_aws.settings import AwsSettings
 from aegis_idp_fakes.aws.policies import allows, read_policy, trusts
 
 ACCOUNT, ISSUER = "111122223333", "https://cluster.example/id/1"
+HOME = Home(partition_of("eu-west-1"), ACCOUNT)
 SETTINGS = AwsSettings(ACCOUNT, "https://0a1b.tokens.sts.global.api.aws", "eu-west-1")
 ACTION = "sts:GetWebIdentityToken"
 
@@ -33,7 +36,7 @@ def may(context: PodContext, *audiences: str, algorithm: str = "RS256", seconds:
 
 def test_one_service_account_may_be_the_role() -> None:
     """Of this cluster, with a token for STS."""
-    policy = read_policy(json.dumps(trust_policy(ACCOUNT, ISSUER, "s", "sts.amazonaws.com")))
+    policy = read_policy(json.dumps(trust_policy(HOME, ISSUER, "s", "sts.amazonaws.com")))
     name, action = "cluster.example/id/1", "sts:AssumeRoleWithWebIdentity"
     federated = f"arn:aws:iam::{ACCOUNT}:oidc-provider/{name}"
     good = {f"{name}:aud": ("sts.amazonaws.com",), f"{name}:sub": ("s",)}

@@ -25,7 +25,7 @@ def test_three_settings_are_all_that_is_needed() -> None:
     """The rest follows from them."""
     settings = read()
     assert settings.sts_url == "https://sts.eu-west-1.amazonaws.com"
-    assert settings.iam == "https://iam.amazonaws.com"
+    assert settings.iam_url == "https://iam.amazonaws.com"
     assert settings.key_set == f"{ISSUER}/.well-known/jwks.json"
     assert (settings.signing_algorithm, settings.provision_as) == ("RS256", None)
     assert read(sts="https://vpce-1.sts.example").sts_url == "https://vpce-1.sts.example"
@@ -60,6 +60,10 @@ def test_roles_can_be_named() -> None:
         ({"roleArns": {"orders": ARN}}, r"roleArns: .*NAMESPACE/NAME"),
         ({"roleArns": {"shop/a": ARN, "shop/b": ARN}}, r"a role of its own for each"),
         ({"permissionsBoundary": "x"}, r"permissionsBoundary: .*the ARN of a policy"),
+        ({"permissionsBoundary": "arn:aws-cn:iam::aws:policy/x"}, r"a policy of the account \d+ in the partition aws "),
+        ({"region": "cn-north-1", "provisionAs": ARN}, r"a role of the account \d+ in the partition aws-cn "),
+        ({"region": "us-gov-west-1", "roleArns": {"shop/orders": ARN}}, r"in the partition aws-us-gov "),
+        ({"region": "us-isob-east-1"}, r"region: .*the partitions aws, aws-cn or aws-us-gov"),
         ({"signingAlgorithm": "ES256"}, r"signingAlgorithm: "),
         ({"tokenSeconds": 3600}, r"tokenSeconds: "),
     ],

@@ -10,6 +10,8 @@ from aegis_api.names import Subject
 from aegis_idp.conformance import HOST, Cluster, ProviderUnderTest
 from aegis_idp.http import Response
 from aegis_idp_aws import PLUGIN
+from aegis_idp_aws.arns import Home
+from aegis_idp_aws.partitions import partition_of
 from aegis_idp_aws.policies import trust_policy
 from aegis_idp_aws.tokens import EXCHANGE_AUDIENCE
 from aegis_idp_fakes.aws import Account, Aws, Role
@@ -33,12 +35,16 @@ class Tenancy:
     plugin: Any = field(default=PLUGIN)
 
     @property
+    def home(self) -> Home:
+        return Home(partition_of(self.aws.region), self.account.id)
+
+    @property
     def boundary(self) -> str:
-        return f"arn:aws:iam::{self.account.id}:policy/aegis-boundary"
+        return f"arn:{self.account.partition}:iam::{self.account.id}:policy/aegis-boundary"
 
     def trust(self, subject: Subject) -> Mapping[str, Any]:
         """Only this ServiceAccount of the cluster."""
-        return trust_policy(self.account.id, self.cluster.issuer, str(subject), EXCHANGE_AUDIENCE)
+        return trust_policy(self.home, self.cluster.issuer, str(subject), EXCHANGE_AUDIENCE)
 
     def config(self, **changes: object) -> Mapping[str, object]:
         made = {
@@ -85,14 +91,14 @@ class Tenancy:
         role.boundary = None
 
 
-def provisioner_policy(account: str, cluster: str = "*") -> Mapping[str, Any]:
+def provisioner_policy(account: str, cluster: str = "*", partition: str = "aws") -> Mapping[str, Any]:
     """What the page of AWS tells people to give the reconcile function; a test holds the page to this."""
-    boundary = f"arn:aws:iam::{account}:policy/aegis-boundary"
-    path = f"arn:aws:iam::{account}:role/aegis/{cluster}/*"
+    boundary = f"arn:{partition}:iam::{account}:policy/aegis-boundary"
+    path = f"arn:{partition}:iam::{account}:role/aegis/{cluster}/*"
     return {
         "Version": "2012-10-17",
         "Statement": [
-            {"Effect": "Allow", "Action": "iam:GetRole", "Resource": f"arn:aws:iam::{account}:role/*"},
+            {"Effect": "Allow", "Action": "iam:GetRole", "Resource": f"arn:{partition}:iam::{account}:role/*"},
             {
                 "Effect": "Allow",
                 "Action": ["iam:CreateRole", "iam:PutRolePolicy", "iam:PutRolePermissionsBoundary"],
@@ -121,9 +127,9 @@ BOUNDARY_POLICY: Mapping[str, Any] = {
 
 
 @contextmanager
-def aws_account() -> Iterator[Tenancy]:
+def aws_account(region: str = "eu-west-1") -> Iterator[Tenancy]:
     """Its clients have to trust `aws.ca_file`."""
-    with Cluster(public=True) as cluster, Aws() as aws:
+    with Cluster(public=True) as cluster, Aws(region=region) as aws:
         yield tenancy_of(cluster, aws)
 
 
@@ -131,8 +137,9 @@ def tenancy_of(cluster: Cluster | ApiCluster, aws: Aws) -> Tenancy:
     """A new account that trusts the tokens of `cluster`."""
     account = aws.account()
     account.providers[cluster.issuer] = (EXCHANGE_AUDIENCE,)
-    trust = trust_policy(account.id, cluster.issuer, str(HOST), EXCHANGE_AUDIENCE)
-    provisioner = account.register("aegis-reconcile", trust, policies={"aegis": provisioner_policy(account.id)})
+    trust = trust_policy(Home(partition_of(aws.region), account.id), cluster.issuer, str(HOST), EXCHANGE_AUDIENCE)
+    rights = {"aegis": provisioner_policy(account.id, partition=account.partition)}
+    provisioner = account.register("aegis-reconcile", trust, policies=rights)
     made = Tenancy(cluster, aws, account, provisioner)
     account.managed[made.boundary] = BOUNDARY_POLICY
     return made

@@ -8,11 +8,12 @@ from botocore.config import Config
 
 from aegis_api.names import Subject
 from support.aws_account import Tenancy
+from support.cognito_pool import PoolTenancy
 
 ORDERS = Subject("shop", "orders")
 
 
-def client(tenancy: Tenancy, service: str, credentials: Any = None, **changes: Any) -> Any:
+def client(tenancy: Tenancy | PoolTenancy, service: str, credentials: Any = None, **changes: Any) -> Any:
     """Unsigned without `credentials`, which are those of an answer of STS."""
     options: dict[str, Any] = {
         "retries": {"max_attempts": 0},
@@ -37,14 +38,14 @@ def client(tenancy: Tenancy, service: str, credentials: Any = None, **changes: A
     )
 
 
-def assume(tenancy: Tenancy, arn: str, token: str, **changes: Any) -> Any:
+def assume(tenancy: Tenancy | PoolTenancy, arn: str, token: str, **changes: Any) -> Any:
     """Credentials of the role for a ServiceAccount token."""
     sts = client(tenancy, "sts")
     form = {"RoleArn": arn, "RoleSessionName": "test", "WebIdentityToken": token, **changes}
     return sts.assume_role_with_web_identity(**form)["Credentials"]
 
 
-def provisioner(tenancy: Tenancy) -> Any:
-    """IAM as the reconcile function."""
+def provisioner(tenancy: Tenancy | PoolTenancy, service: str = "iam") -> Any:
+    """IAM, or another service, as the reconcile function."""
     token = tenancy.cluster.token(Subject("aegis-system", "aegis-reconcile"), "sts.amazonaws.com").reveal()
-    return client(tenancy, "iam", assume(tenancy, tenancy.provisioner.arn, token))
+    return client(tenancy, service, assume(tenancy, tenancy.provisioner.arn, token))

@@ -54,3 +54,13 @@ def test_the_state_leaves_out_what_the_service_chose() -> None:
     assert one.state() == other.state()
     other.roles["a"].policies["p"] = POLICY
     assert one.state() != other.state()
+
+
+def test_names_begin_with_the_partition() -> None:
+    """Of roles, providers and pools."""
+    there = Account("111122223333", "https://i", Propagation(), partition="aws-cn")
+    assert there.arn("/", "a") == "arn:aws-cn:iam::111122223333:role/a"
+    assert there.oidc_provider("https://a.b/c") == "arn:aws-cn:iam::111122223333:oidc-provider/a.b/c"
+    pool = there.pool("cn-north-1", "https://a.b/c")
+    assert pool.arn == f"arn:aws-cn:cognito-identity:cn-north-1:111122223333:identitypool/{pool.id}"
+    assert (pool.providers, there.pools) == ({there.oidc_provider("https://a.b/c")}, {pool.id: pool})

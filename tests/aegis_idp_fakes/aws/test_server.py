@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from aegis_idp.blocking import BlockingHttp, run
 from aegis_idp.http import Response, post_form
 from aegis_idp.openid import discover
@@ -54,3 +56,12 @@ def test_throttling_has_status_400() -> None:
         aws.throttle()
         assert b"<Code>Throttling</Code>" in post(aws).body
         assert b"Throttling" not in post(aws).body
+
+
+@pytest.mark.parametrize(
+    ("region", "partition"), [("eu-west-1", "aws"), ("cn-north-1", "aws-cn"), ("us-gov-east-1", "aws-us-gov")]
+)
+def test_a_region_is_of_a_partition(region: str, partition: str) -> None:
+    """Whose name all names begin with."""
+    with Aws(region=region) as aws:
+        assert aws.account().arn("/", "a").startswith(f"arn:{partition}:iam::")

@@ -11,11 +11,12 @@ from botocore.exceptions import ClientError
 from aegis_api.names import Subject
 from aegis_idp.conformance.loopback import Received
 from aegis_idp.values import Secret
+from aegis_idp_aws.query import FORM
 from aegis_idp_aws.signing import Scope, signed_headers
 from aegis_idp_aws.signing import Session as Keys
 from aegis_idp_fakes.aws import Account
 from aegis_idp_fakes.aws.accounts import Session
-from aegis_idp_fakes.aws.signatures import signer
+from aegis_idp_fakes.aws.signatures import say_json, signer
 from aegis_idp_fakes.propagation import Propagation
 from aegis_idp_fakes.server import Refusal
 from support.aws_account import Tenancy
@@ -28,7 +29,7 @@ SESSIONS = {"ASIAONE": Session(Account("1", "https://i", Propagation()), "arn", 
 
 def signed(keys: Keys = KEYS, scope: Scope = SCOPE, ago: int = 0) -> dict[str, str]:
     moment = datetime.now(UTC) - timedelta(seconds=ago)
-    return {"host": "h", **signed_headers(keys, scope, "https://h/", BODY, moment)}
+    return {"host": "h", **signed_headers(keys, scope, "https://h/", {"content-type": FORM}, BODY, moment)}
 
 
 def said(headers: dict[str, str], body: bytes = BODY, sessions: Any = SESSIONS) -> bytes:
@@ -64,6 +65,14 @@ def test_a_good_one_is_good() -> None:
 def test_bad_ones_are_not(sent: Callable[[], dict[str, str]], code: bytes) -> None:
     """Each thing that is signed counts. It is signed within the test: a signature is good for a quarter of an hour."""
     assert code in said(sent())
+
+
+def test_the_json_protocol_has_codes_of_its_own() -> None:
+    """With the status 400."""
+    with pytest.raises(Refusal) as caught:
+        signer(Received("POST", "/", {}, BODY), SESSIONS, "eu-west-1", "sts", say_json)
+    assert caught.value.answer.status == 400
+    assert b"MissingAuthenticationTokenException" in caught.value.answer.body
 
 
 def test_the_body_is_signed_and_sessions_end() -> None:

@@ -1,19 +1,25 @@
-"""AWS IAM as an identity provider, by its outbound identity federation.
+"""AWS as an identity provider: by outbound identity federation of IAM, or by a Cognito identity pool.
 
-Each ServiceAccount has an IAM role, whose trust policy names it: its projected token is exchanged for a session of the
-role, and the session asks for a token that the account's own issuer signs. No secret is stored, and no SDK is needed:
-requests are signed here. A token says which role it is of; whose that is, the mesh knows.
+IAM: each ServiceAccount has a role, whose trust policy names it: its projected token is exchanged for a session of the
+role, and the session asks for a token that the account's own issuer signs. A token says which role it is of; whose that
+is, the mesh knows.
+
+Cognito (`cognito`): the projected token is exchanged for one of the pool, which says who signed in.
+
+No secret is stored, and no SDK is needed: requests are signed here.
 
 - `settings`: what an IdentityProvider of the type `aws` may set
-- `arns`: names of roles
+- `partitions`: AWS, AWS in China, and AWS GovCloud (US)
+- `arns`: names at IAM
 - `signing`: Signature Version 4
-- `answers`: XML that came, read strictly
+- `answers`: what came, read strictly
 - `query`: one call of STS or IAM
 - `refusals`: what to do about an error of AWS
 - `tokens`: the session, and the token
 - `callers`: whose tokens are good, and which role a token is of
 - `policies`: who may be the role, and which tokens it may ask for
 - `roles`: how a role is made, mended and removed
+- `cognito`: the same by an identity pool
 - `plugin`: the five questions
 """
 

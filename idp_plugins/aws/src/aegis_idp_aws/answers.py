@@ -1,4 +1,4 @@
-"""XML that STS and IAM answer with, read strictly: no declarations, so no entities; and the root that was asked for.
+"""What AWS answers with. XML of STS and IAM is read strictly: no declarations, so no entities; and the root asked for.
 
 https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html
 """
@@ -10,9 +10,11 @@ from aegis_idp.http import Response
 from aegis_idp.redaction import quoted
 from aegis_idp.values import Secret
 
-_THROTTLED = frozenset({"Throttling", "ThrottlingException", "RequestLimitExceeded"})
+_THROTTLED = frozenset({"Throttling", "ThrottlingException", "RequestLimitExceeded", "TooManyRequestsException"})
 _PASSING = frozenset(
     {"IDPCommunicationError", "ServiceUnavailable", "ServiceFailure", "InternalFailure", "ConcurrentModification"}
+    # Cognito's: https://docs.aws.amazon.com/cognitoidentity/latest/APIReference/API_GetOpenIdToken.html
+    | {"InternalErrorException", "ExternalServiceException"}
 )
 
 
@@ -28,17 +30,23 @@ def result_of(response: Response, action: str, namespace: str, what: str, secret
             raise Unavailable(f"{what}: the answer (status {response.status}) is no {action}Response")
         found = root.find(f"{{{namespace}}}{action}Result")
         return root if found is None else found
+    raise failure(response, *_error(response.body), what, secrets)
+
+
+def failure(
+    response: Response, code: str, message: str, what: str, secrets: tuple[Secret, ...]
+) -> Unavailable | Refused:
+    """The error in an answer without success; `code` and `message` are AWS's own, empty where it said none."""
     if 300 <= response.status < 400:
-        raise Unavailable(f"{what}: the answer is a redirect ({response.status}), which is never followed")
-    code, message = _error(response.body)
+        return Unavailable(f"{what}: the answer is a redirect ({response.status}), which is never followed")
     text = f"{what}: answered with status {response.status}"
     text += f": {quoted(code, secrets)}" if code else ""
     text += f" ({quoted(message, secrets)})" if message else ""
     if code in _THROTTLED or response.status == 429:
-        raise Throttled(text, response.retry_after())
+        return Throttled(text, response.retry_after())
     if code in _PASSING or not 400 <= response.status < 500 or response.status in (408, 425):
-        raise Unavailable(text, response.retry_after())
-    raise Refused(text, quoted(code, secrets))
+        return Unavailable(text, response.retry_after())
+    return Refused(text, quoted(code, secrets))
 
 
 def text_of(result: Element, path: tuple[str, ...], what: str) -> str:

@@ -1,23 +1,44 @@
-"""Names of IAM roles (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html)."""
+"""Names at IAM and Cognito (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html)."""
 
 import re
 
-ROLE_ARN = r"arn:aws:iam::[0-9]{12}:role/(?:[!-.0-~]+/)*[A-Za-z0-9_+=,.@-]{1,64}"
+from attrs import frozen
+
+from aegis_idp_aws.partitions import Partition
+
+_IAM = r"arn:aws(?:-[a-z]+)*:iam::"
+ROLE_ARN = rf"{_IAM}[0-9]{{12}}:role/(?:[!-.0-~]+/)*[A-Za-z0-9_+=,.@-]{{1,64}}"
+POLICY_ARN = rf"{_IAM}(?:[0-9]{{12}}|aws):policy/[!-~]{{1,512}}"
+OIDC_PROVIDER_ARN = rf"{_IAM}[0-9]{{12}}:oidc-provider/[!-~]{{1,255}}"
 _ROLE = re.compile(ROLE_ARN)
 
 
-def is_role_of(arn: str, account: str) -> bool:
-    """Whether it names a role of this account."""
-    return _ROLE.fullmatch(arn) is not None and account_of(arn) == account
+@frozen
+class Home:
+    """An account, in its partition: what names of its roles and providers begin with."""
 
+    partition: Partition
+    account: str
 
-def account_of(arn: str) -> str:
-    return arn.split(":")[4]
+    @property
+    def _iam(self) -> str:
+        return f"arn:{self.partition.name}:iam::{self.account}:"
 
+    def has_role(self, arn: str) -> bool:
+        """Whether it names a role of this account."""
+        return _ROLE.fullmatch(arn) is not None and arn.startswith(self._iam)
 
-def provider_arn(account: str, issuer: str) -> str:
-    """The IAM OIDC provider of an issuer, which is named by its URL without the scheme."""
-    return f"arn:aws:iam::{account}:oidc-provider/{without_scheme(issuer)}"
+    def has_oidc_provider(self, arn: str) -> bool:
+        """Whether it names an IAM OIDC provider of this account; `arn` matches OIDC_PROVIDER_ARN."""
+        return arn.startswith(self._iam)
+
+    def has_policy(self, arn: str) -> bool:
+        """Whether it names a policy of this account, or one that AWS keeps; `arn` matches POLICY_ARN."""
+        return arn.startswith((self._iam, f"arn:{self.partition.name}:iam::aws:"))
+
+    def oidc_provider(self, issuer: str) -> str:
+        """The IAM OIDC provider of an issuer, which is named by its URL without the scheme."""
+        return f"{self._iam}oidc-provider/{without_scheme(issuer)}"
 
 
 def without_scheme(issuer: str) -> str:

@@ -10,7 +10,6 @@ from aegis_api.names import Subject
 from aegis_idp.claims import text_claim
 from aegis_idp.errors import ClaimRefused
 from aegis_idp.values import KeySetUrl, Principal, Trust
-from aegis_idp_aws.arns import is_role_of
 from aegis_idp_aws.settings import AwsSettings
 
 _AWS_CLAIM = "https://sts.amazonaws.com/"
@@ -36,6 +35,6 @@ def caller(settings: AwsSettings, claims: Mapping[str, object]) -> Subject | Pri
     if text_claim(said, "aws_account") != settings.account_id:
         raise ClaimRefused("aws_account is another account")
     arn = text_claim(claims, "sub")
-    if not is_role_of(arn, settings.account_id):
+    if not settings.home.has_role(arn):
         raise ClaimRefused(f"the claim sub is no role of the account {settings.account_id}")
     return settings.subject_by(arn) or Principal(arn)

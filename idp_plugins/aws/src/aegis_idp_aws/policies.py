@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from aegis_api.hosts import HostPattern, service_host
 from aegis_idp.errors import Misconfigured
 from aegis_idp.values import PodContext, ProvisionRequest
-from aegis_idp_aws.arns import provider_arn, without_scheme
+from aegis_idp_aws.arns import Home, without_scheme
 from aegis_idp_aws.settings import AwsSettings
 
 _LONGEST_INLINE_POLICY = 10240
@@ -18,12 +18,12 @@ _VERSION = "2012-10-17"
 Policy = Mapping[str, object]
 
 
-def trust_policy(account: str, issuer: str, subject: str, audience: str) -> Policy:
+def trust_policy(home: Home, issuer: str, subject: str, audience: str) -> Policy:
     """Only the ServiceAccount `subject` of the cluster `issuer`, with a token for `audience`."""
     name = without_scheme(issuer)
     statement = {
         "Effect": "Allow",
-        "Principal": {"Federated": provider_arn(account, issuer)},
+        "Principal": {"Federated": home.oidc_provider(issuer)},
         "Action": "sts:AssumeRoleWithWebIdentity",
         "Condition": {"StringEquals": {f"{name}:aud": audience, f"{name}:sub": subject}},
     }

@@ -11,7 +11,9 @@ from aegis_idp.http import Http
 from aegis_idp.values import Secret
 from aegis_idp_aws.answers import result_of
 from aegis_idp_aws.settings import AwsSettings
-from aegis_idp_aws.signing import FORM, Scope, Session, signed_headers
+from aegis_idp_aws.signing import Scope, Session, signed_headers
+
+FORM = "application/x-www-form-urlencoded; charset=utf-8"
 
 
 @frozen
@@ -36,7 +38,7 @@ class Api:
         headers: Mapping[str, str] = {"content-type": FORM}
         secrets = shown
         if session is not None:
-            headers = signed_headers(session, self.scope, url, body, datetime.now(UTC))
+            headers = signed_headers(session, self.scope, url, headers, body, datetime.now(UTC))
             secrets = (*shown, *session.secrets, Secret(headers["authorization"].rpartition("=")[2]))
         response = await self.http.request("POST", url, headers=headers, body=body)
         service = self.scope.service
@@ -49,5 +51,4 @@ def sts(settings: AwsSettings, http: Http) -> Api:
 
 
 def iam(settings: AwsSettings, http: Http) -> Api:
-    """IAM is one for all regions, and its signatures are those of us-east-1."""
-    return Api(settings.iam, Scope("us-east-1", "iam"), "2010-05-08", http)
+    return Api(settings.iam_url, Scope(settings.partition.iam_region, "iam"), "2010-05-08", http)

@@ -88,7 +88,7 @@ class Roles:
 async def make_role(settings: AwsSettings, roles: Roles, request: ProvisionRequest, issuer: str) -> Provisioned:
     """Makes the role or mends it; `issuer` is that of the cluster. Raises ProviderError."""
     require_fitting(request)
-    trust = trust_policy(settings.account_id, issuer, str(request.subject), EXCHANGE_AUDIENCE)
+    trust = trust_policy(settings.home, issuer, str(request.subject), EXCHANGE_AUDIENCE)
     tokens = token_policy(settings, request)
     role = await roles.there()
     if role is None:

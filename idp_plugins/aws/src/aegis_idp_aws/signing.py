@@ -1,4 +1,4 @@
-"""AWS Signature Version 4 of a form that is posted to the root of a service.
+"""AWS Signature Version 4 of what is posted to the root of a service.
 
 https://docs.aws.amazon.com/IAM/latest/UserGuide/create-signed-request.html
 """
@@ -13,7 +13,6 @@ from attrs import frozen
 
 from aegis_idp.values import Secret
 
-FORM = "application/x-www-form-urlencoded; charset=utf-8"
 _ALGORITHM = "AWS4-HMAC-SHA256"
 
 
@@ -38,15 +37,20 @@ class Scope:
     service: str
 
 
-def signed_headers(session: Session, scope: Scope, url: str, body: bytes, now: datetime) -> Mapping[str, str]:
-    """The headers with which `body` is POSTed to `url`, whose path is `/`. `now` has a time zone."""
+def signed_headers(
+    session: Session, scope: Scope, url: str, sent: Mapping[str, str], body: bytes, now: datetime
+) -> Mapping[str, str]:
+    """The headers `sent` (names in lower case), and all else with which `body` is POSTed to `url`, whose path is `/`.
+
+    `now` has a time zone.
+    """
     moment = now.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
-    headers = {
-        "content-type": FORM,
+    own = {
         "host": urlsplit(url).netloc,
         "x-amz-date": moment,
         "x-amz-security-token": session.session_token.reveal(),
     }
+    headers = dict(sorted({**sent, **own}.items()))
     names = ";".join(headers)
     canonical = "\n".join(
         ("POST", "/", "", *(f"{name}:{value}" for name, value in headers.items()), "", names, _hash(body))

@@ -9,7 +9,7 @@ speaks, not that the provider answers so: where the wire forms come from is said
 - `faults`, `propagation`: that trouble
 - `assertions`: judges a ServiceAccount token by the keys that its issuer publishes
 - `certificates`: TLS for 127.0.0.1
-- `aws`: AWS STS and the roles of IAM
+- `aws`: AWS STS, the roles of IAM, and identity pools of Cognito
 - `entra`: Microsoft Entra ID and Microsoft Graph
 - `google`: the Security Token Service, IAM and ID tokens of Google Cloud
 """

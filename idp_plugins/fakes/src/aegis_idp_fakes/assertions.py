@@ -51,9 +51,7 @@ def unverified(token: str) -> Mapping[str, object]:
     return claims
 
 
-def judged(
-    token: str, issuer: str, algorithms: tuple[str, ...], http: Http = INTERNET, *, grace: int = 0
-) -> Assertion:
+def judged(token: str, issuer: str, algorithms: tuple[str, ...], http: Http = INTERNET, *, grace: int = 0) -> Assertion:
     """The token of `issuer`, by the keys that its document, fetched with `http`, leads to. Raises BadAssertion.
 
     Clocks may be `grace` seconds apart.

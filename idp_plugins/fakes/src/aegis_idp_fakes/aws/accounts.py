@@ -10,6 +10,7 @@ from aegis_idp.conformance.signing import KeyRing
 from aegis_idp.http import Http
 from aegis_idp_fakes.assertions import INTERNET
 from aegis_idp_fakes.aws.policies import Policy, allows
+from aegis_idp_fakes.aws.pools import IdentityPool
 from aegis_idp_fakes.propagation import Propagation
 
 
@@ -46,21 +47,37 @@ class Session:
 class Account:
     """One account: its roles, the IAM OIDC providers it trusts (client ids by issuer), and its own issuer.
 
-    `managed` are policies by ARN that can be a boundary.
+    `managed` are policies by ARN that can be a boundary; `pools` are Cognito's.
     """
 
     id: str
     issuer: str
     propagation: Propagation = field(repr=False)
     issuers: Http = field(default=INTERNET, repr=False)
+    partition: str = "aws"
     federation_enabled: bool = True
     roles: dict[str, Role] = field(factory=dict)
     providers: dict[str, tuple[str, ...]] = field(factory=dict)
     managed: dict[str, Policy] = field(factory=dict)
+    pools: dict[str, IdentityPool] = field(factory=dict)
     keys: Mapping[str, KeyRing] = field(factory=lambda: {name: KeyRing(name) for name in ("RS256", "ES384")})
 
     def arn(self, path: str, name: str) -> str:
-        return f"arn:aws:iam::{self.id}:role{path}{name}"
+        return f"arn:{self.partition}:iam::{self.id}:role{path}{name}"
+
+    def oidc_provider(self, issuer: str) -> str:
+        return f"arn:{self.partition}:iam::{self.id}:oidc-provider/{issuer.partition('://')[2]}"
+
+    def pool_arn(self, pool: str) -> str:
+        region = pool.partition(":")[0]
+        return f"arn:{self.partition}:cognito-identity:{region}:{self.id}:identitypool/{pool}"
+
+    def pool(self, region: str, issuer: str) -> IdentityPool:
+        """A new identity pool, to which one issuer's tokens are logins."""
+        name = f"{region}:{uuid.uuid4()}"
+        made = IdentityPool(name, self.pool_arn(name), self.propagation, {self.oidc_provider(issuer)})
+        self.pools[name] = made
+        return made
 
     def register(self, name: str, trust: Policy, path: str = "/", **fields: Any) -> Role:
         """A role, as an administrator makes one."""

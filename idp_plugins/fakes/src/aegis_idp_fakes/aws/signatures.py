@@ -8,12 +8,13 @@ import hmac
 import re
 import time
 from calendar import timegm
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from urllib.parse import urlsplit
 
 from aegis_idp.conformance.loopback import Received
 from aegis_idp_fakes.aws.accounts import Session
-from aegis_idp_fakes.aws.wire import aws_error
+from aegis_idp_fakes.aws.wire import aws_error, json_error
+from aegis_idp_fakes.server import Refusal
 
 _HEADER = re.compile(
     r"AWS4-HMAC-SHA256 Credential=(?P<key>[A-Z0-9]+)/(?P<scope>(?P<day>\d{8})/(?P<region>[^/]+)/(?P<service>[^/]+)/"
@@ -21,24 +22,41 @@ _HEADER = re.compile(
 )
 _ALWAYS = {"host", "x-amz-date", "x-amz-security-token"}
 _CLOCKS_APART = 900
+_JSON_CODES = {
+    "MissingAuthenticationToken": "MissingAuthenticationTokenException",
+    "IncompleteSignature": "IncompleteSignatureException",
+    "InvalidClientTokenId": "UnrecognizedClientException",
+    "SignatureDoesNotMatch": "InvalidSignatureException",
+    "ExpiredToken": "ExpiredTokenException",
+}
 
 
-def signer(request: Received, sessions: Mapping[str, Session], region: str, service: str) -> Session:
+Say = Callable[[int, str, str], Refusal]
+
+
+def say_json(_: int, code: str, message: str) -> Refusal:
+    """The same refusals by the JSON protocol, whose codes differ."""
+    return json_error(_JSON_CODES[code], message)
+
+
+def signer(
+    request: Received, sessions: Mapping[str, Session], region: str, service: str, say: Say = aws_error
+) -> Session:
     """Whose request it is. Raises Refusal, with the canonical request in its message, as AWS does."""
     header = request.headers.get("authorization")
     if header is None:
-        raise aws_error(403, "MissingAuthenticationToken", "Request is missing Authentication Token")
+        raise say(403, "MissingAuthenticationToken", "Request is missing Authentication Token")
     found = _HEADER.fullmatch(header)
     if found is None or not set(found["names"].split(";")) >= _ALWAYS:
-        raise aws_error(400, "IncompleteSignature", f"Authorization header is not complete: {header}")
+        raise say(400, "IncompleteSignature", f"Authorization header is not complete: {header}")
     session = sessions.get(found["key"])
     if session is None or request.headers.get("x-amz-security-token") != session.token:
-        raise aws_error(403, "InvalidClientTokenId", "The security token included in the request is invalid.")
+        raise say(403, "InvalidClientTokenId", "The security token included in the request is invalid.")
     moment = request.headers.get("x-amz-date", "")
     if (found["region"], found["service"], found["day"]) != (region, service, moment[:8]):
-        raise aws_error(403, "SignatureDoesNotMatch", f"Credential should be scoped to {region}/{service}.")
+        raise say(403, "SignatureDoesNotMatch", f"Credential should be scoped to {region}/{service}.")
     if abs(time.time() - timegm(time.strptime(moment, "%Y%m%dT%H%M%SZ"))) > _CLOCKS_APART:
-        raise aws_error(403, "SignatureDoesNotMatch", f"Signature expired: {moment}")
+        raise say(403, "SignatureDoesNotMatch", f"Signature expired: {moment}")
     parts = urlsplit(request.path)
     lines = [f"{name}:{request.headers.get(name, '').strip()}" for name in found["names"].split(";")]
     canonical = "\n".join(
@@ -53,7 +71,7 @@ def signer(request: Received, sessions: Mapping[str, Session], region: str, serv
         message = (
             f"The request signature we calculated does not match. The Canonical String should have been {canonical}"
         )
-        raise aws_error(403, "SignatureDoesNotMatch", message)
+        raise say(403, "SignatureDoesNotMatch", message)
     if session.expires < time.time():
-        raise aws_error(403, "ExpiredToken", "The security token included in the request is expired")
+        raise say(403, "ExpiredToken", "The security token included in the request is expired")
     return session

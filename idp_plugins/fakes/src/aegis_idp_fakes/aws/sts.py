@@ -25,7 +25,7 @@ _ALGORITHMS = ("RS256", "RS384", "RS512", "ES256", "ES384", "ES512")
 def assumed(accounts: Mapping[str, Account], sessions: dict[str, Session], form: Mapping[str, str]) -> Answer:
     """A session of the role, for a token that its trust policy names. Unsigned. Raises Refusal."""
     arn, name = form.get("RoleArn", ""), form.get("RoleSessionName", "")
-    found = re.fullmatch(r"arn:aws:iam::(\d{12}):role/\S+", arn)
+    found = re.fullmatch(r"arn:[a-z-]+:iam::(\d{12}):role/\S+", arn)
     if found is None or not re.fullmatch(r"[\w+=,.@-]{2,64}", name, re.ASCII):
         raise aws_error(400, "ValidationError", "1 validation error detected")
     denied = aws_error(403, "AccessDenied", f"Not authorized to perform sts:{_ASSUME}")
@@ -33,10 +33,10 @@ def assumed(accounts: Mapping[str, Account], sessions: dict[str, Session], form:
     if account is None:
         raise denied
     shown = _shown(account, form.get("WebIdentityToken", ""))
-    host = shown.issuer.partition("://")[2]
+    federated = account.oidc_provider(shown.issuer)
+    host = federated.partition(":oidc-provider/")[2]
     context = {f"{host}:aud": shown.audiences[:1], f"{host}:sub": (shown.subject,)}
     role = account.by_arn(arn)
-    federated = f"arn:aws:iam::{account.id}:oidc-provider/{host}"
     if role is None or not trusts(role.trust, federated, f"sts:{_ASSUME}", context):
         raise denied
     seconds = _number(form, "DurationSeconds", 3600, 900, role.longest_session)
@@ -49,7 +49,10 @@ def assumed(accounts: Mapping[str, Account], sessions: dict[str, Session], form:
         "SessionToken": session.token,
         "Expiration": _moment(expires),
     }
-    user = {"Arn": f"arn:aws:sts::{account.id}:assumed-role/{role.name}/{name}", "AssumedRoleId": f"{role.id}:{name}"}
+    user = {
+        "Arn": f"arn:{account.partition}:sts::{account.id}:assumed-role/{role.name}/{name}",
+        "AssumedRoleId": f"{role.id}:{name}",
+    }
     result: dict[str, Value] = {
         "Credentials": credentials,
         "SubjectFromWebIdentityToken": shown.subject,

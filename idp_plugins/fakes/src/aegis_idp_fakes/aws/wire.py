@@ -1,4 +1,4 @@
-"""Answers of the AWS Query protocol."""
+"""Answers of the AWS Query protocol, and errors of the AWS JSON protocol."""
 
 from collections.abc import Mapping, Sequence
 from xml.sax.saxutils import escape
@@ -27,6 +27,15 @@ def error_answer(status: int, code: str, message: str) -> Answer:
     error = _written({"Error": {"Type": "Sender" if status < 500 else "Receiver", "Code": code, "Message": message}})
     text = f'<ErrorResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">{error}<RequestId>0</RequestId>'
     return Answer(status, f"{text}</ErrorResponse>".encode(), _XML)
+
+
+def json_error(code: str, message: str) -> Refusal:
+    """As cognito-identity says no: always with the status 400."""
+    return Refusal(json_error_answer(code, message))
+
+
+def json_error_answer(code: str, message: str) -> Answer:
+    return Answer.json(400, {"__type": code, "message": message})
 
 
 def _written(value: Value) -> str:
