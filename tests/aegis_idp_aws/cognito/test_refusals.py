@@ -2,7 +2,7 @@
 
 import pytest
 
-from aegis_idp.errors import Refused, Unavailable
+from aegis_idp.errors import Refused, Spreading, Unavailable
 from aegis_idp_aws.cognito.pool import Pool
 from aegis_idp_aws.cognito.refusals import while_it_spreads, with_way_out
 from aegis_idp_aws.cognito.settings import CognitoSettings
@@ -18,7 +18,7 @@ POOL = Pool(AwsSettings("111122223333", "https://i.example", "eu-west-1", COGNIT
 @pytest.mark.parametrize(
     ("code", "kind", "said"),
     [
-        ("AccessDeniedException", Unavailable, rf"longer than a minute.*policies of {ROLE}"),
+        ("AccessDeniedException", Spreading, rf"longer than a minute.*policies of {ROLE}"),
         ("NotAuthorizedException", Refused, r"pool eu-west-1:0a.* must list arn:.*oidc\.example.*RSA.*clocks"),
         ("NotAuthorizedException", Refused, r"client id cognito-identity\.amazonaws\.com"),
         ("InvalidParameterException", Refused, r"basic \(classic\) flow"),
@@ -44,7 +44,7 @@ def test_other_errors_pass() -> None:
 
 def test_what_is_not_known_yet_passes_by_itself() -> None:
     """Or was removed, which takes longer; other refusals stay what they are."""
-    with pytest.raises(Unavailable, match=r"longer than a minute.*removed the identity") as caught, while_it_spreads():
+    with pytest.raises(Spreading, match=r"longer than a minute.*removed the identity") as caught, while_it_spreads():
         raise Refused("x", "ResourceNotFoundException")
     assert caught.value.retry_after == 10
     with pytest.raises(Refused), while_it_spreads():

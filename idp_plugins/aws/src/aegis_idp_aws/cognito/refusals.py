@@ -7,7 +7,7 @@ https://docs.aws.amazon.com/cognito/latest/developerguide/open-id.html
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from aegis_idp.errors import Refused, Unavailable
+from aegis_idp.errors import Refused, Spreading
 from aegis_idp_aws.cognito.pool import EXCHANGE_AUDIENCE, Pool
 
 NO_SUCH = "ResourceNotFoundException"
@@ -28,7 +28,7 @@ _HINTS: Mapping[str, str] = {
 
 @contextmanager
 def with_way_out(pool: Pool) -> Iterator[None]:
-    """The refusals of Cognito say what to do; Unavailable for one that passes by itself after a change."""
+    """The refusals of Cognito say what to do; Spreading for one that passes by itself after a change."""
     try:
         yield
     except Refused as error:
@@ -37,7 +37,7 @@ def with_way_out(pool: Pool) -> Iterator[None]:
                 f"{error}; if this lasts longer than a minute after a change: look at the policies of "
                 f"{pool.settings.provision_as}"
             )
-            raise Unavailable(message) from error
+            raise Spreading(message) from error
         hint = _HINTS.get(error.code, "CloudTrail holds this call").format(
             pool=pool.id, provider=pool.cognito.oidc_provider, audience=EXCHANGE_AUDIENCE
         )
@@ -46,11 +46,11 @@ def with_way_out(pool: Pool) -> Iterator[None]:
 
 @contextmanager
 def while_it_spreads() -> Iterator[None]:
-    """Unavailable for an identity that is not known: one that was just made may be unknown in places."""
+    """Spreading for an identity that is not known: one that was just made may be unknown in places."""
     try:
         yield
     except Refused as error:
         if error.code != NO_SUCH:
             raise
         message = f"{error}; if this lasts longer than a minute after a change: somebody removed the identity"
-        raise Unavailable(message, _SPREADING_SECONDS) from error
+        raise Spreading(message, _SPREADING_SECONDS) from error
