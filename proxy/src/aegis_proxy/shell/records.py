@@ -1,6 +1,6 @@
 """What is said of each request: metrics always, a decision for each refusal, an access line where it is asked for."""
 
-import secrets
+import os
 
 from twisted.python.failure import Failure
 
@@ -38,7 +38,7 @@ class Records:
                 {
                     "event": "access",
                     "direction": direction,
-                    "decision": secrets.token_hex(8),
+                    "decision": os.urandom(8).hex(),
                     "trace": _trace(exchange.request, route),
                     "verdict": verdict,
                     "reason": reason,
@@ -102,7 +102,7 @@ class Records:
         """A refusal, by the judge or behind it on its `route`; gives the decision id that the answer carries and the
         log explains.
         """
-        decision = secrets.token_hex(8)
+        decision = os.urandom(8).hex()
         refusal = refused.refusal
         self._metrics.count((direction, "deny", refused.reason, "", "", "", _STATUS_CLASSES[refusal.status // 100]))
         if route is not None and route.span is not None:

@@ -4,7 +4,7 @@ Backpressure and half-closes go through. What ends early is aborted: a reset can
 WebSocket is told why by a Close frame on both sides, where one may stand.
 """
 
-import secrets
+import os
 from enum import Enum
 from typing import Any
 from typing import Protocol as Interface
@@ -135,7 +135,7 @@ class _End(TcpProtocol):
         if sent is None or not sent.between or self.other.finished or self.lost:
             self.abort()
             return
-        self.transport.write(close_frame(code, secrets.token_bytes(4) if self._masks else b""))
+        self.transport.write(close_frame(code, os.urandom(4) if self._masks else b""))
         self.finish_writing()
         if self.finished:
             self.transport.loseConnection()
