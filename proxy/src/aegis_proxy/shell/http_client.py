@@ -89,9 +89,9 @@ def explained(error: BaseException) -> str:
     reasons = getattr(error, "reasons", None)
     if reasons:
         return "; ".join(dict.fromkeys(explained(reason.value) for reason in reasons))
-    # How OpenSSL tells: a list of (library, function, reason).
+    # How OpenSSL tells: a list of (library, function, reason). Those who compare names have lists of their own.
     told = error.args[0] if error.args and isinstance(error.args[0], list) else []
-    if told:
+    if told and isinstance(told[-1], tuple):
         return f"TLS failed: {told[-1][-1]}; is its certificate of an authority that is trusted here?"
     text = " ".join(str(error).split())
     return text or type(error).__name__
