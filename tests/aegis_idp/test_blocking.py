@@ -1,6 +1,7 @@
 """The HTTP client of hosts that may block, against real sockets."""
 
 import asyncio
+import os
 import socket
 import ssl
 import threading
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from aegis_idp.blocking import ApiServer, BlockingHttp, run
+from aegis_idp.blocking import ApiServer, BlockingHttp, _trust, run
 from aegis_idp.conformance.loopback import Answer, HangUp, LoopbackServer, Received
 from aegis_idp.errors import Misconfigured, Unavailable
 from aegis_idp.http import Response
@@ -204,6 +205,19 @@ def test_tls_is_verified(tmp_path: Path) -> None:
             _get(url)
         assert _get(url, BlockingHttp(ca_file=str(authority.certificate_file))).body == b"{}"
         thread.join()
+
+
+def test_trust_is_read_again_when_its_file_changes(tmp_path: Path) -> None:
+    """And only then: a provider is asked a thousand times by one thread after the other."""
+    file = CertificateAuthority(tmp_path).certificate_file
+    first = _trust(str(file))
+    assert _trust(str(file)) is first
+    assert _trust(None) is _trust(None)
+    CertificateAuthority(tmp_path)
+    os.utime(file, ns=(0, 1))
+    assert _trust(str(file)) is not first
+    with pytest.raises(OSError, match="No such file"):
+        _trust(str(tmp_path / "nowhere.pem"))
 
 
 def test_a_coroutine_that_waits_for_something_else_is_an_error() -> None:

@@ -43,6 +43,11 @@ def test_get_reads_one_object_or_none(api: ScriptedKubernetes, cluster: KubeClus
     assert api.asked[0].headers["authorization"] == "Bearer t1"
 
 
+def test_connections_are_kept_for_all_that_ask_at_a_time(cluster: KubeCluster) -> None:
+    """The ticks' lanes and the events together."""
+    assert cluster._client.rest_client.pool_manager.connection_pool_kw["maxsize"] >= 32 + 8
+
+
 def test_list_reads_all_pages_and_names_the_kind(api: ScriptedKubernetes, cluster: KubeCluster) -> None:
     """Items of built-in kinds do not say what they are: the reader is told."""
     api.will_answer(200, {"items": [{"metadata": {"name": "a"}}], "metadata": {"continue": "next"}})

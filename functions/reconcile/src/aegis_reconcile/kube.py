@@ -23,6 +23,7 @@ _APPLY = "application/apply-patch+yaml"
 
 _TIMEOUT = urllib3.Timeout(connect=3.0, read=15.0)
 _PAGE = 500
+_CONNECTIONS = 40
 _LATER = frozenset({401, 408, 409, 410, 425, 429})
 
 
@@ -32,6 +33,8 @@ def connect(environment: Mapping[str, str]) -> kubernetes.ApiClient:
     Raises TryAgain when there is none (yet).
     """
     configuration = kubernetes.Configuration()
+    # As many as ask at a time: the library makes five per core, and a new handshake for each further one.
+    configuration.connection_pool_maxsize = _CONNECTIONS
     path = environment.get("KUBECONFIG")
     # The client library ships no types.
     by_pod: Callable[..., None] = config.load_incluster_config

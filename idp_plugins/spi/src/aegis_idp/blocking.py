@@ -6,6 +6,8 @@ import ssl
 import threading
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
+from functools import lru_cache
+from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -105,11 +107,25 @@ class BlockingHttp:
     def _connection(self, address: tuple[str, str, int], ca_file: str | None) -> http.client.HTTPConnection:
         scheme, host, port = address
         if scheme == "https":
-            trust = ssl.create_default_context(cafile=ca_file)
-            return http.client.HTTPSConnection(host, port, timeout=self.seconds, context=trust)
+            return http.client.HTTPSConnection(host, port, timeout=self.seconds, context=_trust(ca_file))
         if scheme == "http":
             return http.client.HTTPConnection(host, port, timeout=self.seconds)
         raise ValueError("neither http nor https")
+
+
+def _trust(ca_file: str | None) -> ssl.SSLContext:
+    """Who vouches for servers. Reading that takes some 50 ms of CPU, so it is done again only when the file changes."""
+    file = ca_file or ssl.get_default_verify_paths().cafile
+    version = 0
+    if file is not None:
+        with suppress(OSError):  # what cannot be read is said by who reads it
+            version = Path(file).stat().st_mtime_ns
+    return _read_trust(ca_file, file, version)
+
+
+@lru_cache(maxsize=16)
+def _read_trust(ca_file: str | None, file: str | None, version: int) -> ssl.SSLContext:
+    return ssl.create_default_context(cafile=ca_file)
 
 
 class _Deadline:
