@@ -126,6 +126,6 @@ def same(whole: Outcome, split: Outcome) -> bool:
     return (
         whole.statuses[:count] == split.statuses
         and whole.seen[: len(split.seen)] == split.seen
-        and split.statuses[-1:] in ([401], [403])
+        and split.statuses[-1:] in ([401], [403], [502], [503])
         and split.answered.rfind(b"Connection: close") > split.answered.rfind(b"HTTP/1.1 ")
     )

@@ -53,6 +53,9 @@ class _Names:
         except ValueError:
             return None
 
+    def at_hand(self, host: str, port: int) -> Address | tuple[str, ...] | None:
+        return self.fixed(host, port) or NAMES.get(host)
+
     def addresses(self, host: str) -> "tuple[str, ...] | Deferred[tuple[str, ...]]":
         return NAMES.get(host) or fail(Refused(UPSTREAM_UNREACHABLE, "no address"))
 

@@ -9,10 +9,10 @@ from aegis_api.metadata import Metadata
 from aegis_proxy.core.egress import (
     Destination,
     Destinations,
-    Heads,
     destination,
     families_in_turn,
     forbidden,
+    head_for_upstream,
     parse_connect_to,
     to_connect,
 )
@@ -169,31 +169,8 @@ def test_an_identity_that_is_not_known_refuses_all() -> None:
 )
 def test_the_destination_gets_the_request_as_it_came(lines: list[bytes], token: bytes, seen: list[bytes]) -> None:
     """Without what ends here, and with the token where there is one."""
-    heads, request = Heads(), to(b"Orders:80", *lines, target=b"/a/../b;c?d")
-    for _ in range(2):  # made, and remembered
-        head = heads.head_for_upstream(request, token)
-        assert head == b"\r\n".join([b"GET /a/../b;c?d HTTP/1.1", b"Host: Orders:80", *seen, b"", b""])
-
-
-def test_s01_a_remembered_head_holds_no_token() -> None:
-    """Each time it gets the one that is at hand then, or none."""
-    heads, request = Heads(), to(b"orders", b"X-A: 1")
-    made = [heads.head_for_upstream(request, token) for token in (b"old.t.t", b"new.t.t", b"")]
-    assert [b"old.t.t" in head for head in made] == [True, False, False]
-    assert [b"Authorization: Bearer new.t.t" in head for head in made] == [False, True, False]
-    assert len(heads._known) == 1
-    assert b".t.t" not in repr(heads._known).encode()
-
-
-def test_what_is_remembered_of_requests_is_bounded() -> None:
-    """In number and size; a request is known by itself, never by one that was there before."""
-    heads = Heads()
-    for number in range(1000):
-        assert b" /%d HTTP" % number in heads.head_for_upstream(to(b"orders", target=b"/%d" % number), b"t.t.t")
-    long = to(b"orders", b"X: " + b"x" * 4096)
-    assert heads.head_for_upstream(long, b"t.t.t") == heads.head_for_upstream(long, b"t.t.t")
-    assert len(heads._known) == 512
-    assert all(known[0] is not long for known in heads._known.values())
+    head = head_for_upstream(to(b"Orders:80", *lines, target=b"/a/../b;c?d"), token)
+    assert head == b"\r\n".join([b"GET /a/../b;c?d HTTP/1.1", b"Host: Orders:80", *seen, b"", b""])
 
 
 def test_a_destination_is_remembered_while_one_snapshot_is_in_force() -> None:

@@ -53,6 +53,9 @@ class Names:
         except ValueError:
             return None
 
+    def at_hand(self, host: str, port: int) -> Address | tuple[str, ...] | None:
+        return self.fixed(host, port) or self.known.get(host)
+
     def addresses(self, host: str) -> "tuple[str, ...] | Deferred[tuple[str, ...]]":
         return self.known.get(host, self.looking)
 
@@ -137,13 +140,15 @@ def test_e01_what_changes_counts_at_once_for_a_request_that_comes_again() -> Non
     tokens = Tokens(aegis=b"old.t.t", other=b"other.t.t")
     control: Any = SimpleNamespace(snapshot=SHARED, tokens=tokens)
     names: Any = Names(orders_shop_svc="10.0.0.1")
-    judge, request = EgressSide(control, names, "shop", OWN, lambda _: None), asked(b"orders")
+    judge = EgressSide(control, names, "shop", OWN, lambda _: None)
+    request = asked(b"orders")._replace(again=True)
 
     def bearer() -> str:
         head = result(judge.route(request, APP)).head
         return head.partition(b"Bearer ")[2].partition(b"\r\n")[0].decode()
 
     assert [bearer(), bearer()] == ["old.t.t"] * 2
+    assert judge.route(request, APP) is judge.route(request, APP)
     tokens.at_hand["aegis"] = b"new.t.t"
     assert bearer() == "new.t.t"
     control.snapshot = evolve(SHARED, audience="other")
@@ -161,10 +166,50 @@ def test_e01_what_changes_counts_at_once_for_a_request_that_comes_again() -> Non
     names.known["orders.shop.svc"] = ("169.254.169.254",)
     with pytest.raises(Refused, match="metadata"):
         judge.route(request, APP)
+    names.known["orders.shop.svc"] = ("10.0.0.2",)
+    assert result(judge.route(request, APP)).address == ("10.0.0.2", 80)
+    control.tokens = None
+    with pytest.raises(Refused, match="no_egress_token"):
+        judge.route(request, APP)
+    control.tokens = tokens
     for snapshot, code in ((evolve(SHARED, no_token="gone"), "no_egress_token"), (NOTHING_KNOWN, "closed")):
         control.snapshot = snapshot
         with pytest.raises(Refused, match=code):
             judge.route(request, APP)
+
+
+def test_s01_no_token_is_kept_that_is_not_sent_any_more() -> None:
+    """Of requests that came again; nor does one ever stand in a repr. What is kept is bounded."""
+    tokens = Tokens(aegis=b"old.t.t")
+    judge = side(SHARED, tokens)
+    requests = [asked(b"orders", b"X: %d" % number)._replace(again=True) for number in range(600)]
+    for request in requests:
+        judge.route(request, APP)
+    assert len(judge._standing) == 512
+    assert "old.t.t" not in repr(judge._standing)
+    tokens.at_hand["aegis"] = b"new.t.t"
+    judge.route(requests[-1], APP)
+    assert [standing.token for standing in judge._standing.values()] == [b"new.t.t"]
+
+
+def test_a_request_that_never_comes_again_is_not_kept() -> None:
+    """Most have a target or an id of their own."""
+    judge = side(SHARED, Tokens(aegis=b"t.t.t"))
+    judge.route(asked(b"orders"), APP)
+    assert judge._standing == {}
+
+
+def test_a_redirected_connection_has_no_part_in_what_was_kept() -> None:
+    """The same bytes may be bound for another address."""
+    original: list[Address | None] = [None]
+    control: Any = SimpleNamespace(snapshot=SHARED, tokens=Tokens(aegis=b"t.t.t"))
+    names: Any = Names(orders_shop_svc="10.0.0.1")
+    judge = EgressSide(control, names, "shop", OWN, lambda _: original[0])
+    request = asked(b"orders")._replace(again=True)
+    assert result(judge.route(request, APP)).label[0] == "token"
+    original[0] = ("1.2.3.4", 80)
+    route = result(judge.route(request, APP))
+    assert (route.address, b"Authorization" in route.head) == (("1.2.3.4", 80), False)
 
 
 def test_what_nobody_foresaw_is_no_refusal() -> None:

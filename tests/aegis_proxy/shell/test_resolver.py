@@ -49,6 +49,7 @@ def test_a_fixed_address_is_known_for_a_tenth_of_a_second(tmp_path: Path) -> Non
     assert resolver.fixed("a.svc", 80) == ("127.0.0.1", 8080)
     file.write_text("a.svc:80 127.0.0.1:808\n")
     assert resolver.fixed("a.svc", 80) == ("127.0.0.1", 8080)
+    assert resolver.at_hand("a.svc", 80) is resolver.fixed("a.svc", 80)
     clock.advance(0.1)
     assert resolver.fixed("a.svc", 80) == ("127.0.0.1", 808)
     for port in range(1, 3000):
@@ -68,8 +69,10 @@ def test_names_are_looked_up_once_and_remembered_for_a_while() -> None:
         one, other = await gatherResults([first, second])
         assert one is other
         assert set(one) <= {"127.0.0.1", "::1"}
-        assert resolver.addresses("localhost") == one
+        assert resolver.addresses("localhost") is one
+        assert resolver.at_hand("localhost", 80) is one
         clock.advance(6)
+        assert resolver.at_hand("localhost", 80) is None
         again = resolver.addresses("localhost")
         assert isinstance(again, Deferred)
         await again

@@ -50,9 +50,8 @@ def destination(request: Request, snapshot: Snapshot, namespace: str, keep_own: 
     return Destination(host, port, audience)
 
 
-# Of how many hosts the destination is known, and of how many requests, of at most 4 KiB, the head.
+# Of how many hosts the destination is known.
 _REMEMBERED = 512
-_LONGEST = 4096
 
 
 class Destinations:
@@ -136,33 +135,15 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
-class Heads:
-    """The heads that destinations receive. What of one does not change is remembered for a request that comes again,
-    which a `RequestReader` gives as the same object; the token is never among it.
-    """
-
-    def __init__(self) -> None:
-        self._known: dict[int, tuple[Request, bytes, bytes]] = {}
-
-    def head_for_upstream(self, request: Request, token: bytes) -> bytes:
-        """`token` is empty where none is attached."""
-        known = self._known.get(id(request))
-        if known is None or known[0] is not request:
-            known = self._learn(request)
-        if token:
-            return b"%bAuthorization: Bearer %b\r\n%b" % (known[1], token, known[2])
-        if request.credentials is not None:
-            return b"%bAuthorization: %b\r\n%b" % (known[1], request.credentials, known[2])
-        return known[1] + known[2]
-
-    def _learn(self, request: Request) -> tuple[Request, bytes, bytes]:
-        start = b"%b %b HTTP/1.1\r\nHost: %b" % (request.method, request.target, request.host)
-        made = request, b"\r\n".join([start, *request.fields, b""]), framing_of(request)
-        if len(made[1]) <= _LONGEST:
-            if len(self._known) >= _REMEMBERED:
-                del self._known[next(iter(self._known))]
-            self._known[id(request)] = made  # which keeps the request, so that no other one gets its id
-        return made
+def head_for_upstream(request: Request, token: bytes) -> bytes:
+    """The head that the destination receives. `token` is empty where none is attached."""
+    lines = [b"%b %b HTTP/1.1\r\nHost: %b" % (request.method, request.target, request.host), *request.fields]
+    if token:
+        lines.append(b"Authorization: Bearer " + token)
+    elif request.credentials is not None:
+        lines.append(b"Authorization: " + request.credentials)
+    lines.append(framing_of(request))
+    return b"\r\n".join(lines)
 
 
 # Where clouds answer with credentials of the machine: link-local, and the addresses that lie outside of it.

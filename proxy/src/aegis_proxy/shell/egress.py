@@ -5,10 +5,11 @@ from collections.abc import Callable, Container
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from aegis_proxy.core.egress import Destination, Destinations, Heads, forbidden, to_connect
+from aegis_proxy.core.egress import Destination, Destinations, forbidden, head_for_upstream, to_connect
 from aegis_proxy.core.fields import egress_role
 from aegis_proxy.core.refusals import CLOSED, CONNECT_REFUSED, FORBIDDEN_DESTINATION, NO_EGRESS_TOKEN, Refused
 from aegis_proxy.core.request import Request
+from aegis_proxy.core.snapshot import Snapshot
 from aegis_proxy.shell.control import Control
 from aegis_proxy.shell.exchange import Judged, Route
 from aegis_proxy.shell.resolver import Resolver
@@ -20,10 +21,34 @@ OriginalDestination = Callable[[Connected], Address | None]
 
 Addresses = tuple[Address, ...]
 
+# What of requests that come again is kept, at most.
+_MOST_STANDING = 512
 # How many addresses of a name are tried: each gets a share of the time to connect.
 _MOST_ADDRESSES = 4
 # Labels of routes (see exchange.Route).
 _TOKEN, _PLAIN, _CONNECT = (("token", "", "", "", ""), ("plain", "", "", "", ""), ("connect", "", "", "", ""))
+
+
+class _Standing:
+    """What a request came to, and all that decided. No value with a repr: the route's head holds the token."""
+
+    __slots__ = ("found", "goal", "request", "route", "snapshot", "token")
+
+    def __init__(
+        self,
+        request: Request,
+        snapshot: Snapshot,
+        goal: Destination,
+        found: Address | tuple[str, ...],
+        token: bytes,
+        route: Route,
+    ) -> None:
+        self.request = request
+        self.snapshot = snapshot
+        self.goal = goal
+        self.found = found
+        self.token = token
+        self.route = route
 
 
 class EgressSide:
@@ -54,27 +79,46 @@ class EgressSide:
         self._original = original
         self._connect_ports = connect_ports
         self._destinations = Destinations(namespace, keep_own)
-        self._heads = Heads()
+        self._standing: dict[int, _Standing] = {}
 
     def route(self, request: Request, connection: Connected) -> "Route | Deferred[Route]":
         if request.method == b"CONNECT":
             return self._connect(request, connection)
-        goal = self._goal(request)
         original = self._original(connection)
         if original is not None:
-            return Deferred.fromCoroutine(self._redirected(request, goal, original))
+            return Deferred.fromCoroutine(self._redirected(request, self._goal(request), original))
+        if request.again and (route := self._still_standing(request)) is not None:
+            return route
+        goal = self._goal(request)
         address = self._resolver.fixed(goal.host, goal.port)
-        if address is None:
-            found = self._resolver.addresses(goal.host)
-            if isinstance(found, Deferred):
-                return Deferred.fromCoroutine(self._resolved(request, found))
-            addresses = _at_port(found, goal.port)
-        else:
-            addresses = (address,)
+        known = () if address is not None else self._resolver.addresses(goal.host)
+        if isinstance(known, Deferred):
+            return Deferred.fromCoroutine(self._resolved(request, known))
+        addresses = (address,) if address is not None else _at_port(known, goal.port)
         token = self._token(goal.audience)
-        if isinstance(token, bytes):
-            return self._route(request, token, addresses)
-        return Deferred.fromCoroutine(self._with_token(request, token, addresses))
+        if not isinstance(token, bytes):
+            return Deferred.fromCoroutine(self._with_token(request, token, addresses))
+        route = self._route(request, token, addresses)
+        if request.again:
+            self._keep(_Standing(request, self._control.snapshot, goal, address or known, token, route))
+        return route
+
+    def _still_standing(self, request: Request) -> Route | None:
+        """What this very request came to before, if all that decided is the same: snapshot, addresses and token."""
+        standing = self._standing.get(id(request))
+        if standing is None or standing.snapshot is not self._control.snapshot:
+            return None
+        goal, tokens = standing.goal, self._control.tokens
+        token = tokens.cached(goal.audience) if goal.audience and tokens is not None else b""
+        if token is not standing.token:
+            self._standing.clear()  # a token that is not sent any more is not kept either
+            return None
+        return standing.route if self._resolver.at_hand(goal.host, goal.port) is standing.found else None
+
+    def _keep(self, standing: "_Standing") -> None:
+        if len(self._standing) >= _MOST_STANDING:
+            del self._standing[next(iter(self._standing))]
+        self._standing[id(standing.request)] = standing  # which keeps the request, so that no other one gets its id
 
     def _goal(self, request: Request) -> Destination:
         """By the snapshot of the moment. Whoever waits asks again afterwards, so that one snapshot decides all."""
@@ -150,8 +194,7 @@ class EgressSide:
 
     def _route(self, request: Request, token: bytes, addresses: Addresses) -> Route:
         addresses = self._permitted(addresses)
-        head = self._heads.head_for_upstream(request, token)
-        return Route(addresses[0], head, _TOKEN if token else _PLAIN, others=addresses[1:])
+        return Route(addresses[0], head_for_upstream(request, token), _TOKEN if token else _PLAIN, others=addresses[1:])
 
     def _permitted(self, addresses: Addresses) -> Addresses:
         """Those of a destination's addresses that may be called. Raises Refused where that is none."""

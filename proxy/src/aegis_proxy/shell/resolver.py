@@ -69,6 +69,14 @@ class Resolver:
                 self._fixed[host, port] = address
         return address
 
+    def at_hand(self, host: str, port: int) -> Address | tuple[str, ...] | None:
+        """What `fixed` or else `addresses` gives without waiting: the same object for as long as it stands."""
+        address = self.fixed(host, port)
+        if address is not None:
+            return address
+        known = self._known.get(host)
+        return known[1] if known is not None and self._clock() < known[0] else None
+
     def addresses(self, host: str) -> "tuple[str, ...] | Deferred[tuple[str, ...]]":
         """The addresses of a name, at least one. Fails with Refused."""
         known = self._known.get(host)
