@@ -60,6 +60,24 @@ def test_plugin_gets_the_hosts_credentials_for_its_provider() -> None:
     assert shown == ["token-1 for https://idp.test"] * 2
 
 
+def test_provider_of_a_namespace_that_needs_a_shared_audience_made_nothing() -> None:
+    """So there is nothing to remove either, and its Identities, and their namespace, can go."""
+    plugin = ProviderInMemory(makes_objects=True)
+    asker = Asker(NoHttp(), host(AccountInMemory()), plugin.load)
+    _, provider = usable(plugin)
+
+    async def spy(settings: object, request: ProvisionRequest, http: object) -> Provisioned:
+        request.host_token("sts.idp.test")
+        return Provisioned()
+
+    plugin.provision = plugin.deprovision = spy  # type: ignore[method-assign,assignment]  # a spy for this test
+    made = asker.provision(provider, REQUEST)
+    assert isinstance(made, Problem)
+    assert (made.reason, made.again) == ("ClusterProviderNeeded", False)
+    assert "only a ClusterIdentityProvider may ask for it" in made.message
+    assert asker.deprovision(provider, REQUEST) == Removed()
+
+
 @pytest.mark.parametrize(
     ("failure", "problem"),
     [

@@ -23,11 +23,11 @@ class ReconcileProcess:
     """`with ReconcileProcess(cluster) as function:` runs it, and it hears what a test tells it."""
 
     def __init__(self, cluster: ApiServer, server: str | None = None, **variables: str) -> None:
-        """`server` is a detour to the API server; `variables` are further ones of its environment."""
+        """It says all that it can say. `server` is a detour to the API server, `variables` are of its environment."""
         port = free_port()
         self.cluster = cluster
         self.url = f"http://127.0.0.1:{port}"
-        here = {"HOST": "127.0.0.1", "PORT": str(port), **variables}
+        here = {"HOST": "127.0.0.1", "PORT": str(port), "AEGIS_LOG_LEVEL": "debug", **variables}
         self.process = function_process(cluster, "aegis-reconcile", server, **here)
 
     def __enter__(self) -> Self:

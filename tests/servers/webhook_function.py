@@ -26,10 +26,10 @@ _CALLS = re.compile(r'apiserver_admission_webhook_admission_duration_seconds_cou
 class WebhookFunction:
     """`with WebhookFunction(...) as webhook:` runs it; `with webhook.registered():` has the API server call it."""
 
-    def __init__(self, cluster: ApiServer, folder: Path, **variables: str) -> None:
+    def __init__(self, cluster: ApiServer, folder: Path) -> None:
         """`folder` gets its certificate, made as an administrator without cert-manager makes it.
 
-        `variables` are further ones of its environment.
+        It says all that it can say.
         """
         make_certificates([str(folder), "127.0.0.1"])
         port = free_port()
@@ -43,7 +43,7 @@ class WebhookFunction:
             AEGIS_TLS_PORT=str(port),
             AEGIS_TLS_CERTIFICATE=str(folder / "tls.crt"),
             AEGIS_TLS_KEY=str(folder / "tls.key"),
-            **variables,
+            AEGIS_LOG_LEVEL="debug",
         )
 
     def __enter__(self) -> "WebhookFunction":

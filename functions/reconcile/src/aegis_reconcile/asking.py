@@ -20,7 +20,7 @@ from aegis_idp.http import Http
 from aegis_idp.plugin import Plugin
 from aegis_idp.settings import read_settings
 from aegis_idp.values import PodContext, Provisioned, ProvisionRequest
-from aegis_reconcile.host import Host
+from aegis_reconcile.host import ForAdministrators, Host
 from aegis_reconcile.plan.answers import THROTTLED, Problem, Removed, Trusted, Usable
 
 T = TypeVar("T")
@@ -73,8 +73,8 @@ class Asker:
     def deprovision(self, usable: Usable, request: ProvisionRequest) -> Removed | Problem:
         plugin, settings, request = usable.plugin, usable.settings, self._with_credentials(usable, request)
         answer = _answer(usable, "ProviderUnreachable", lambda: plugin.deprovision(settings, request, self.http))
-        # An object with another owner's mark is not ours to remove: nothing of this identity is there.
-        if isinstance(answer, Problem) and answer.reason != "ForeignObject":
+        # An object with another owner's mark is not ours to remove, and where we can show nothing, we made nothing.
+        if isinstance(answer, Problem) and answer.reason not in ("ForeignObject", "ClusterProviderNeeded"):
             return answer
         return Removed()
 
@@ -101,6 +101,8 @@ def _answer(usable: Usable, unreachable: str, question: Callable[[], Coroutine[A
         return Problem("ForeignObject", str(error), reachable=True)
     except Refused as error:
         return Problem("ProviderRefused", str(error), reachable=True)
+    except ForAdministrators as error:
+        return Problem("ClusterProviderNeeded", str(error))
     except Misconfigured as error:
         return Problem("Misconfigured", str(error))
     except ProviderError as error:

@@ -32,6 +32,10 @@ _KEY = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 _LONGEST_SECRET = 64 * 1024
 
 
+class ForAdministrators(Misconfigured):
+    """The provider of a namespace asks for what is shown to those of the cluster alone. It was shown nothing, ever."""
+
+
 @frozen
 class Minted:
     """A token of this function's ServiceAccount, good for `seconds` from now on."""
@@ -65,7 +69,7 @@ class Host:
     def token(self, provider: AnyProvider, audience: str) -> Secret:
         """The function's own token for an audience that more than one place takes, to show to `provider`."""
         if isinstance(provider, IdentityProvider):
-            raise Misconfigured(
+            raise ForAdministrators(
                 f"the function's own token for the audience {shown(audience)} would be good at more than one address: "
                 "only a ClusterIdentityProvider may ask for it"
             )
