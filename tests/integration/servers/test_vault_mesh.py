@@ -139,7 +139,7 @@ def test_a_vault_that_is_away_keeps_what_was_made(
     def waits() -> bool:
         conditions = {item["type"]: item for item in shop.status(path)["conditions"]}
         said = conditions["Ready"]["message"]
-        return "could not be found; make the role at auth/" in said and "deletion-policy=Orphan" in said
+        return "could not be found; make the role aegis-reconcile at auth/" in said and "deletion-policy=Orphan" in said
 
     eventually(waits, 60)
     assert _roles(vault_server, namespace) == ["caller"]
