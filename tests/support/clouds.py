@@ -13,6 +13,7 @@ from aegis_idp_fakes.google import Google
 from aegis_idp_fakes.server import FakeServer
 from support.api_cluster import ApiCluster
 from support.aws_account import tenancy_of
+from support.cognito_pool import pool_of
 from support.entra_tenant import tenant_of
 from support.google_project import mesh_of
 
@@ -23,16 +24,21 @@ _TOKENS_IN_FORMS = ("client_assertion", "subject_token", "WebIdentityToken")
 class Cloud:
     """A fake cloud with two customers, who both trust the same cluster: `ours`, and `others`, whom we know nothing of.
 
-    `issued` are the secrets that it gave away beside those that come back in requests. Where a cloud takes no free
-    audience, `name_destinations` gives the settings by which Services have a name there.
+    `way` is the cloud, or one of its ways to a token; `type` is its plugin. `issued` are the secrets that it gave away
+    beside those that come back in requests. Where a cloud takes no free audience, `name_destinations` gives the
+    settings by which Services have a name there.
     """
 
-    type: str
+    way: str
     server: FakeServer
     ours: ProviderUnderTest
     others: ProviderUnderTest
     issued: Callable[[], list[str]] = field(default=list, repr=False)
     name_destinations: Callable[..., dict[str, object]] | None = field(default=None, repr=False)
+
+    @property
+    def type(self) -> str:
+        return "aws" if self.way == "cognito" else self.way
 
     @property
     def config(self) -> dict[str, object]:
@@ -49,12 +55,17 @@ class Cloud:
             form = request.form() if b"=" in request.body else {}
             shown = [request.bearer(), request.headers.get("x-amz-security-token", "")]
             found += filter(None, [*shown, *(form.get(name, "") for name in _TOKENS_IN_FORMS)])
+            if "x-amz-target" in request.headers:
+                found += [login for login in request.json().get("Logins", {}).values() if login.startswith("eyJ")]
         return found
 
 
 @contextmanager
 def cloud(name: str, cluster: ApiCluster, issuers: Http) -> Iterator[Cloud]:
-    """`aws`, `azure` or `gcp`; `issuers` fetches what `cluster` says of its issuer. Clients trust `server.ca_file`."""
+    """`aws`, `cognito`, `azure` or `gcp`, whose clients have to trust `server.ca_file`.
+
+    `issuers` fetches what `cluster` says of its issuer.
+    """
     match name:
         case "aws":
             with Aws(issuers) as aws:
@@ -63,6 +74,10 @@ def cloud(name: str, cluster: ApiCluster, issuers: Http) -> Iterator[Cloud]:
                     return [part for one in aws.sessions.values() for part in (one.secret, one.token)]
 
                 yield Cloud(name, aws, tenancy_of(cluster, aws).provider(), tenancy_of(cluster, aws).provider(), issued)
+        case "cognito":
+            with Aws(issuers) as aws:
+                strange = pool_of(cluster, aws).provider(provisioned=False)
+                yield Cloud(name, aws, pool_of(cluster, aws).provider(), strange)
         case "azure":
             with Entra(issuers) as entra:
                 tenant, other = tenant_of(cluster, entra), tenant_of(cluster, entra)

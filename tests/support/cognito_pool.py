@@ -18,6 +18,7 @@ from aegis_idp_aws.tokens import EXCHANGE_AUDIENCE as STS_AUDIENCE
 from aegis_idp_fakes.aws import Account, Aws, IdentityPool, Role
 from aegis_idp_fakes.aws.pools import PoolIdentity
 from aegis_idp_fakes.aws.wire import json_error_answer
+from support.api_cluster import ApiCluster
 
 
 def cognito_refusal(description: str) -> Response:
@@ -29,7 +30,7 @@ def cognito_refusal(description: str) -> Response:
 class PoolTenancy:
     """A mesh at Cognito: the account, its pool, and the role of the reconcile function."""
 
-    cluster: Cluster
+    cluster: Any  # a Cluster, or an ApiCluster
     aws: Aws
     account: Account
     pool: IdentityPool
@@ -41,7 +42,7 @@ class PoolTenancy:
 
     @property
     def login(self) -> str:
-        return self.cluster.issuer.partition("://")[2]
+        return str(self.cluster.issuer).partition("://")[2]
 
     def config(self, *, provisioned: bool = True, **changes: object) -> Mapping[str, object]:
         made: dict[str, object] = {
@@ -83,7 +84,7 @@ class PoolTenancy:
 
     def token(self, subject: Subject, audience: str = EXCHANGE_AUDIENCE, seconds: int = 3600) -> str:
         """The ServiceAccount token that a pod shows to the pool."""
-        return self.cluster.token(subject, audience, seconds).reveal()
+        return str(self.cluster.token(subject, audience, seconds).reveal())
 
 
 def identities_policy(pool: str) -> Mapping[str, Any]:
@@ -114,10 +115,15 @@ def identities_policy(pool: str) -> Mapping[str, Any]:
 def cognito_pool(region: str = "eu-west-1") -> Iterator[PoolTenancy]:
     """Its clients have to trust `aws.ca_file`."""
     with Cluster(public=True, algorithm="RS256", gives_tokens=True) as cluster, Aws(region=region) as aws:
-        account = aws.account()
-        account.providers[cluster.issuer] = (STS_AUDIENCE, EXCHANGE_AUDIENCE)
-        pool = account.pool(region, cluster.issuer)
-        pool.developer = "aegis"
-        trust = trust_policy(Home(partition_of(region), account.id), cluster.issuer, str(HOST), STS_AUDIENCE)
-        provisioner = account.register("aegis-reconcile", trust, policies={"aegis": identities_policy(pool.arn)})
-        yield PoolTenancy(cluster, aws, account, pool, provisioner)
+        yield pool_of(cluster, aws)
+
+
+def pool_of(cluster: Cluster | ApiCluster, aws: Aws) -> PoolTenancy:
+    """A new account with a pool, to which the tokens of `cluster` are logins."""
+    account = aws.account()
+    account.providers[cluster.issuer] = (STS_AUDIENCE, EXCHANGE_AUDIENCE)
+    pool = account.pool(aws.region, cluster.issuer)
+    pool.developer = "aegis"
+    trust = trust_policy(Home(partition_of(aws.region), account.id), cluster.issuer, str(HOST), STS_AUDIENCE)
+    provisioner = account.register("aegis-reconcile", trust, policies={"aegis": identities_policy(pool.arn)})
+    return PoolTenancy(cluster, aws, account, pool, provisioner)

@@ -37,7 +37,7 @@ def test_a_good_token_is_a_login(tenancy: PoolTenancy) -> None:
 
 
 def resigned(tenancy: PoolTenancy, **claims: object) -> str:
-    return tenancy.cluster.keys.current.sign({**tenancy.cluster.claims(ORDERS, AUDIENCE), **claims})
+    return str(tenancy.cluster.keys.current.sign({**tenancy.cluster.claims(ORDERS, AUDIENCE), **claims}))
 
 
 def by_a_stranger(tenancy: PoolTenancy) -> str:

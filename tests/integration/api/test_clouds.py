@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+import yaml
 
 from aegis_api.names import Subject
 from aegis_idp.blocking import run
@@ -23,6 +24,7 @@ from support.admission import pod
 from support.api_cluster import ApiCluster, AsPod
 from support.api_server import ApiServer
 from support.clouds import Cloud, cloud
+from support.documents import page
 from support.kube_client import Object, path_of
 from support.recording_origin import RecordingOrigin
 from support.secret_search import leaks
@@ -32,9 +34,14 @@ INGRESS = {"ingress": "true", "ingress.port": "8080", "redirect": "none"}
 EGRESS = {"egress": "true", "redirect": "none"}
 SECONDS = 60.0
 
-# Why a token of another customer of the same cloud counts for nothing: Google has one issuer and one set of keys for
-# all the world.
-STRANGERS = {"aws": "unknown_issuer", "azure": "unknown_issuer", "gcp": "no_subject"}
+# Why a token of another customer of the same cloud counts for nothing: Google and Cognito have one issuer and one set
+# of keys for all the world.
+STRANGERS = {
+    "aws": "unknown_issuer",
+    "cognito": "wrong_audience",
+    "azure": "unknown_issuer",
+    "gcp": "no_subject",
+}
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +64,7 @@ def function(
         yield started
 
 
-@pytest.fixture(params=["aws", "azure", "gcp"])
+@pytest.fixture(params=list(STRANGERS))
 def fake(request: pytest.FixtureRequest, injecting: WebhookFunction, api_server: ApiServer) -> Iterator[Cloud]:
     """A cloud that trusts the tokens of the API server."""
     cluster = ApiCluster(api_server)
@@ -75,7 +82,7 @@ class Shop(MeshNamespace):
         self.cluster = function.cluster
         self.fake = fake
         self.function = function
-        self.provider = f"{fake.type}-{name}"
+        self.provider = f"{fake.way}-{name}"
         self._folder = folder
         self._stack = stack
 
@@ -87,6 +94,8 @@ class Shop(MeshNamespace):
     def identities(self, **hosts: list[str]) -> list[str]:
         """Identities that are Ready, and that the provider's status names; their paths."""
         paths = []
+        if self.fake.way == "cognito":
+            self.lend(*hosts)
         for name, listed in hosts.items():
             spec = {"provider": self.provider, "egress": {"hosts": listed}}
             # The webhook takes a provider that it has just read for a few seconds for what it is.
@@ -94,6 +103,17 @@ class Shop(MeshNamespace):
         subjects = {f"system:serviceaccount:{self.name}:{name}" for name in hosts}
         self.converged(lambda: all(self.condition(path) == "True" for path in paths) and subjects <= self.known())
         return paths
+
+    def lend(self, *accounts: str) -> None:
+        """Lets the function ask for tokens of these ServiceAccounts, as the page of AWS says."""
+        blocks = [yaml.safe_load_all(block) for block in page("docs/providers/aws.md").blocks("yaml")]
+        for document in (document for block in blocks for document in block):
+            if document["kind"] == "Role":
+                document["rules"][0]["resourceNames"] = list(accounts)
+            if document["kind"] in ("Role", "RoleBinding"):
+                document["metadata"]["namespace"] = self.name
+                name, plural = document["metadata"]["name"], f"{document['kind'].lower()}s"
+                self.client.apply(path_of(document["apiVersion"], plural, name, self.name), document).ok()
 
     def clear(self) -> None:
         """Deletes all Identities, waits until their provider has let them go, and deletes it."""
@@ -202,7 +222,7 @@ def test_from_an_identity_to_a_request_that_is_let_through(shop: Shop, injecting
     assert received.value(b"x-aegis-identity") == f"system:serviceaccount:{shop.name}:caller".encode()
     own = shop.cluster.token(shop.name, "caller", [fake.ours.audience])
     assert [refusal(serving, token) for token in ("", own)] == ["no_token", "unknown_issuer"]
-    assert refusal(serving, shop.token_of_another_customer("caller")) == STRANGERS[fake.type]
+    assert refusal(serving, shop.token_of_another_customer("caller")) == STRANGERS[fake.way]
 
     assert shop.send(calling, "spy") == 200
     token = received_token(spy)
@@ -222,7 +242,13 @@ def test_from_an_identity_to_a_request_that_is_let_through(shop: Shop, injecting
 
 
 def test_a_token_for_one_service_is_refused_by_the_next(shop: Shop) -> None:
-    """With an audience per destination."""
+    """With an audience per destination; where a cloud cannot have it, admission says so."""
+    if shop.fake.way == "cognito":
+        shop.provide(audiencePerDestination=True)
+        answer = shop.write("Identity", "caller", {"provider": shop.provider})
+        assert answer.status == 422
+        assert "has one audience, its own id, for all destinations" in answer.message
+        return
     if shop.fake.name_destinations:
         wanted = [shop.host("orders"), shop.host("stock")]
         shop.provide(audiencePerDestination=True)
