@@ -72,6 +72,10 @@ class Sidecar:
         lines = self.process.log.read_text().splitlines() if self.process.log.exists() else []
         return [event for event in (json.loads(line) for line in lines) if event["event"] == name]
 
+    def port(self, listener: str) -> int:
+        """Where it listens: `ingress`, `egress` or `admin`."""
+        return int(self.events("listening")[0][listener].rpartition(":")[2])
+
     def ready(self) -> bool:
         """What the kubelet would ask."""
         return self._ask("admin", "/ready").status == 200
@@ -94,17 +98,19 @@ class Sidecar:
 
     def refusals(self) -> Counter[str]:
         """How often requests from outside were refused, by reason."""
-        metrics = self._ask("admin", "/metrics").body.decode()
-        return Counter({reason: int(count) for reason, count in _REFUSED.findall(metrics)})
+        return Counter({reason: int(count) for reason, count in _REFUSED.findall(self.metrics())})
+
+    def metrics(self) -> str:
+        """What Prometheus reads."""
+        return self._ask("admin", "/metrics").body.decode()
 
     def send(self, url: str, host: str) -> Answer:
         """A request of the app to the world, by HTTP_PROXY."""
         return self._ask("egress", url, host=host)
 
     def _ask(self, listener: str, target: str, *fields: str, host: str = "app", method: str = "GET") -> Answer:
-        port = int(self.events("listening")[0][listener].rpartition(":")[2])
         head = [f"{method} {target} HTTP/1.1", f"Host: {host}", *filter(None, fields), "", ""]
-        with RawClient(port) as client:
+        with RawClient(self.port(listener)) as client:
             return client.send("\r\n".join(head).encode()).answer(method=method.encode())
 
 

@@ -10,7 +10,7 @@ from twisted.internet.defer import Deferred
 from aegis_api.names import Subject
 from aegis_api.provider import ProviderSpec
 from aegis_idp.http import Http, Response
-from aegis_idp.values import ASYMMETRIC_ALGORITHMS, KeySetUrl, Secret, TokenRequest, Trust
+from aegis_idp.values import ASYMMETRIC_ALGORITHMS, KeySetUrl, Principal, Secret, TokenRequest, Trust
 from aegis_proxy.shell.plugins import Provider
 from support.tokens import ISSUER, subject_of_sub
 
@@ -27,12 +27,16 @@ class Lowest(Random):
 
 @define
 class ScriptedPlugin:
-    """`trusts` are answered at once, from the first to the last, which stays; acquisitions wait in `asked`."""
+    """`trusts` are answered at once, from the first to the last, which stays; acquisitions wait in `asked`.
+
+    Tokens are of the id `principal`, where it is set.
+    """
 
     trusts: list[Trust | Exception] = field(factory=lambda: [TRUST])
     trust_calls: int = 0
     asked: list[tuple[TokenRequest, "Deferred[Secret]"]] = field(factory=list)
     cancelled: int = 0
+    principal: str = ""
 
     async def trust(self, settings: object, http: Http) -> Trust:
         self.trust_calls += 1
@@ -49,8 +53,8 @@ class ScriptedPlugin:
         self.asked.append((request, waiting))
         return await waiting
 
-    def subject(self, settings: object, claims: Mapping[str, object]) -> Subject:
-        return subject_of_sub(claims)
+    def subject(self, settings: object, claims: Mapping[str, object]) -> Subject | Principal:
+        return Principal(self.principal) if self.principal else subject_of_sub(claims)
 
     def answer(self, token: bytes) -> None:
         """Answers the oldest acquisition."""

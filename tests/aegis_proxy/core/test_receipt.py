@@ -81,7 +81,8 @@ def test_a_token_bears_our_own_id() -> None:
     def check_id(wanted: Wanted) -> Receipt:
         return check_receipt(mint().decode(), wanted, lambda _: Principal("id-1"), NOW)
 
-    assert check_id(evolve(WANTED, principal="id-1")).expires == NOW + 60
+    receipt = check_id(evolve(WANTED, principal="id-1"))
+    assert (receipt.expires, receipt.principal) == (NOW + 60, "id-1")
     with pytest.raises(WrongToken, match="of the id 'id-1', wanted id-2"):
         check_id(evolve(WANTED, principal="id-2"))
     with pytest.raises(WrongToken, match="of the id 'id-1', wanted none"):

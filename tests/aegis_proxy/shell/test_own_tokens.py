@@ -78,7 +78,7 @@ class Bench:
     def __attrs_post_init__(self) -> None:
         self.clock.advance(NOW)
         plugins: Any = self.plugins
-        self.own = OwnTokens(self._source, plugins, lambda _: "")
+        self.own = OwnTokens(self._source, plugins, lambda _: "", self.clock)
 
     def _source(self) -> TokenSource:
         files, http = PodFiles(None, self.folder), ScriptedHttp()
@@ -200,19 +200,36 @@ def test_a_move_may_be_taken_back(bench: Bench) -> None:
 
 
 def test_an_id_that_callees_do_not_know_yet_is_waited_for(bench: Bench) -> None:
-    """Its token would be refused. The id that the status holds may still be that of the old provider."""
+    """Its token would be refused; when it is listed, others hear of it in some seconds."""
     old = bench.at_home(principal="old-id")
+    bench.plugins.new.principal = "new-id"
     bench.own.follow(view(NEW, principal="old-id"))
-    bench.plugins.new.fail(Refused("unknown"))
-    bench.own.follow(view(NEW, principal="new-id"))
+    bench.plugins.new.answer(bench.token(jti="early"))
+    assert bench.own.follow(view(NEW, principal="new-id")) == OLD.resource.spec
     new = bench.token(jti="new")
     bench.plugins.new.answer(new)
     assert bench.own.follow(view(NEW, principal="new-id")) == OLD.resource.spec
     assert bench.sent() == old
     strange = provider("new", principals={"new-id": ANOTHER})
     assert bench.own.follow(view(strange, principal="new-id")) == OLD.resource.spec
-    listed = provider("new", principals={"new-id": ME})
-    assert bench.own.follow(view(listed, principal="new-id")) is None
+    listed = view(provider("new", principals={"new-id": ME}), principal="new-id")
+    assert bench.own.follow(listed) == OLD.resource.spec
+    bench.clock.advance(4.9)
+    assert bench.own.follow(listed) == OLD.resource.spec
+    assert bench.sent() == old
+    bench.clock.advance(0.2)
+    assert bench.own.follow(listed) is None
+    assert bench.sent() == new
+
+
+def test_tokens_that_say_whose_they_are_need_no_list(bench: Bench) -> None:
+    """The status may hold the id of the provider before, which the new one has never heard of."""
+    bench.plugins.old.principal = "old-id"
+    bench.at_home(principal="old-id")
+    bench.own.follow(view(NEW, principal="old-id"))
+    new = bench.token(jti="new")
+    bench.plugins.new.answer(new)
+    assert bench.own.follow(view(NEW, principal="old-id")) is None
     assert bench.sent() == new
 
 

@@ -43,6 +43,7 @@ from aegis_reconcile.plan.principals import plan_principals
 from aegis_reconcile.plan.providers import in_use, plan_guard, plan_provider
 from aegis_reconcile.plan.rights import plan_rights
 from aegis_reconcile.plan.status import is_deleting
+from aegis_reconcile.times import age
 from aegis_reconcile.turns import Turns
 
 _log = logging.getLogger(__name__)
@@ -133,7 +134,8 @@ class Looks:
     def _principals(self, key: Key) -> None:
         document = self.cluster.get(key)
         if document is not None:
-            self._act(plan_principals(key.resource, document, self.cluster.list(IDENTITY, key.namespace)))
+            now, identities = self.now(), self.cluster.list(IDENTITY, key.namespace)
+            self._act(plan_principals(key.resource, document, identities, now, partial(age, now)))
 
     def _policy(self, key: Key, refresh: bool) -> None:
         document = self.cluster.get(key)

@@ -37,11 +37,15 @@ class Wanted:
 
 @frozen
 class Receipt:
-    """A token that may be sent until `expires`. Times are in seconds since 1970."""
+    """A token that may be sent until `expires`. Times are in seconds since 1970.
+
+    `principal` is the id by which alone it says whose it is; empty where it says that itself.
+    """
 
     token: bytes = field(repr=False)
     issued: float
     expires: float
+    principal: str = ""
 
 
 def check_receipt(
@@ -73,7 +77,8 @@ def check_receipt(
     elif subject != wanted.subject:
         raise WrongToken(f"got a token of the subject {subject}, wanted {wanted.subject}")
     issued = _instant(claims, "iat")
-    return Receipt(raw, now if issued is None or issued > now else issued, expires)
+    principal = subject.id if isinstance(subject, Principal) else ""
+    return Receipt(raw, now if issued is None or issued > now else issued, expires, principal)
 
 
 def _instant(claims: Mapping[str, object], name: str) -> float | None:

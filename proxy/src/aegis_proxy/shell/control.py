@@ -117,7 +117,7 @@ class Control:
                 files, self._http, self._reactor, wall, self._log, self._random, self.counters, self._update
             )
 
-        return OwnTokens(make, self._providers, self._keepers.issuer_of)
+        return OwnTokens(make, self._providers, self._keepers.issuer_of, self._reactor)
 
     def start(self) -> None:
         """Begins to watch."""

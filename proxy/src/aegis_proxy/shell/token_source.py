@@ -123,6 +123,11 @@ class TokenSource:
         """The audience that was asked for last, of those with a good token; empty if there is none."""
         return next((name for name, entry in reversed(self._entries.items()) if self._is_good(entry)), "")
 
+    @property
+    def principal(self) -> str:
+        """The id of which the tokens at hand are, where they say no more; empty if they do."""
+        return next((entry.receipt.principal for entry in self._entries.values() if entry.receipt), "")
+
     def _is_good(self, entry: _Entry) -> bool:
         return entry.receipt is not None and entry.receipt.expires - self._wall() > LAST_SECONDS
 

@@ -4,13 +4,18 @@ An Identity counts for the provider that made it, by the uid that its status hol
 by people who must not decide whose token another's is.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from aegis_idp.values import PRINCIPAL
 from aegis_reconcile.objects import Object, Resource, key_of, mapping, text
 from aegis_reconcile.plan.actions import Action, WriteStatus
 
 PRINCIPALS = "principals"
+LEAVING = "leaving"
+"""Beside the table in the status: which of its ids are of identities that have moved, and since when."""
+
+# Longer than a proxy waits before it asks its new provider again.
+LEAVING_SECONDS = 300.0
 
 
 def principal_of(identity: Object) -> str:
@@ -24,15 +29,42 @@ def agrees(provider: Object, identity: Object) -> bool:
     return bool(told == (text(identity, "status", "subject") if _counts(provider, identity) else None))
 
 
-def plan_principals(resource: Resource, provider: Object, identities: Iterable[Object]) -> tuple[Action, ...]:
-    """The write that makes the table hold exactly the identities of this provider; nothing if it does already."""
-    table = _table(provider, identities)
-    if table == mapping(provider, "status", PRINCIPALS):
+def plan_principals(
+    resource: Resource, provider: Object, identities: Iterable[Object], now: str, age: Callable[[str], float]
+) -> tuple[Action, ...]:
+    """The write that makes the table hold exactly the identities of this provider; nothing if it does already.
+
+    One that has moved elsewhere stays for a while, which begins when that is seen first: its proxies send tokens of
+    this provider until the new one has given some. One that is deleted goes at once. `age` tells how many seconds ago a
+    time was, infinitely many of a text that is none.
+    """
+    known = tuple(identities)
+    told, since = mapping(provider, "status", PRINCIPALS), mapping(provider, "status", LEAVING)
+    leaving = {
+        principal: text({"since": since.get(principal, now)}, "since")
+        for principal, subject in told.items()
+        if _has_moved(provider, principal, subject, known)
+    }
+    leaving = {principal: begin for principal, begin in leaving.items() if age(begin) < LEAVING_SECONDS}
+    table = {**_table(provider, known), **{principal: told[principal] for principal in leaving}}
+    if (table, leaving) == (told, since):
         return ()
-    status = {name: value for name, value in mapping(provider, "status").items() if name != PRINCIPALS}
-    if table:
-        status[PRINCIPALS] = table
+    status = {name: value for name, value in mapping(provider, "status").items() if name not in (PRINCIPALS, LEAVING)}
+    status |= {name: value for name, value in ((PRINCIPALS, table), (LEAVING, leaving)) if value}
     return (WriteStatus(key_of(resource, provider), text(provider, "metadata", "resourceVersion"), status),)
+
+
+def _has_moved(provider: Object, principal: str, subject: str, identities: Iterable[Object]) -> bool:
+    """Whether the identity of that subject lives on, at another provider, and nobody has its id here."""
+    if any(_counts(provider, identity) and principal_of(identity) == principal for identity in identities):
+        return False
+    uid = text(provider, "metadata", "uid")
+    return any(
+        text(identity, "status", "subject") == subject
+        and text(identity, "status", "providerUid") != uid
+        and not text(identity, "metadata", "deletionTimestamp")
+        for identity in identities
+    )
 
 
 def _table(provider: Object, identities: Iterable[Object]) -> Mapping[str, str]:

@@ -10,7 +10,7 @@ from aegis_api.annotations import PREFIX
 from aegis_reconcile.objects import Object, Resource, items, key_of, mapping, text
 from aegis_reconcile.plan.actions import Action, MergeMetadata
 from aegis_reconcile.plan.answers import Problem, Trusted
-from aegis_reconcile.plan.principals import PRINCIPALS
+from aegis_reconcile.plan.principals import LEAVING, PRINCIPALS
 from aegis_reconcile.plan.status import PROVIDER_REACHABLE, READY, condition, is_deleting, seen, write_status
 
 FINALIZER = PREFIX + "identities"
@@ -59,8 +59,6 @@ def plan_provider(
             condition(document, READY, False, verdict.reason, verdict.message),
             condition(document, PROVIDER_REACHABLE, verdict.reachable, reachable_reason, verdict.message),
         ]
-    principals = mapping(document, "status", PRINCIPALS)
     fields: dict[str, object] = {"issuer": issuer} if issuer else {}
-    if principals:
-        fields[PRINCIPALS] = principals
+    fields |= {name: kept for name in (PRINCIPALS, LEAVING) if (kept := mapping(document, "status", name))}
     return write_status(key_of(resource, document), document, fields, conditions, now, refresh)
