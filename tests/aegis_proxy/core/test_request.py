@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aegis_proxy.core import request as module
 from aegis_proxy.core.fields import egress_role, ingress_role
 from aegis_proxy.core.framing import ChunkedDecoder
 from aegis_proxy.core.head import MAX_FIELDS, MAX_TARGET
@@ -465,26 +464,6 @@ def test_h16_a_token_of_8_kib_passes() -> None:
     """The limit that the design promises."""
     value = b"Bearer " + b"a" * 8192
     assert parse(head(b"Authorization: " + value)).credentials == value
-
-
-PIECES = [b"\r\n", b"\n", b"\r", b" ", b"\t", b"\0", b"\xff", b"a.b-_~+/=", b"Host: a", b"X: ", b"Connection: close"]
-PIECES += [b"Authorization: Bearer ", b"authorization: Bearer ", b"AUTHORIZATION:Bearer ", b"Authorization: Basic "]
-
-
-@given(st.lists(st.sampled_from(PIECES), max_size=12).map(b"".join))
-def test_a_token_that_is_cut_out_changes_nothing_else(section: bytes) -> None:
-    """Whatever stands around it, the reading is that of the whole section, and so is the refusal."""
-
-    def reading() -> object:
-        try:
-            return parse(b"GET / HTTP/1.1\r\nHost: a\r\n" + section)
-        except Refused as refused:
-            return refused.refusal
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "_without_token", lambda section: (section, b""))
-        whole = reading()
-    assert reading() == whole
 
 
 @pytest.mark.parametrize(

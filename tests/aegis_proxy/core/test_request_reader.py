@@ -1,10 +1,12 @@
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from aegis_proxy.core.fields import egress_role, ingress_role
 from aegis_proxy.core.refusals import Refused
-from aegis_proxy.core.request import parse_request
+from aegis_proxy.core.request import Request, parse_request
 from aegis_proxy.core.request_reader import RequestReader
 
 HEAD = b"GET /a/%2e%2e/b HTTP/1.1\r\nHost: a\r\nX-Real-IP: 1\r\n\r\n"
@@ -86,3 +88,45 @@ def test_a_reader_that_remembers_reads_as_one_that_does_not(stream: list[bytes])
         taken, alone = ours.take(data), reader().take(data)
         assert taken is not None
         assert (taken[0]._replace(again=False), taken[1]) == alone
+
+
+PIECES = [b"\r\n", b"\n", b"\r", b" ", b"\t", b"\0", b"\xff", b"a.b-_~+/=", b"Host: a", b"X: ", b"Connection: close"]
+PIECES += [b"Authorization: Bearer ", b"authorization: Bearer ", b"AUTHORIZATION:Bearer ", b"Authorization: Basic "]
+
+
+def outcome(read: Callable[[], Request | None]) -> object:
+    try:
+        return read()
+    except Refused as refused:
+        return refused.refusal, refused.detail
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=12).map(b"".join), st.sampled_from([b"t", b"u.v-w", b"", b"\xe9"]))
+def test_a_head_is_read_the_same_without_its_token(section: bytes, token: bytes) -> None:
+    """Whatever stands around it, and whatever was read before: as the head is read that is not taken apart."""
+    ours = reader()
+    for each in (b"first", b"second", b"third", token):
+        head = b"GET / HTTP/1.1\r\nHost: a\r\n" + section.replace(b"a.b-_~+/=", each)
+        whole = outcome(lambda head=head: parse_request(head, ingress_role, canonical=True))  # type: ignore[misc]  # mypy cannot infer a lambda with a default
+        assert outcome(lambda head=head: ours._read(head)) == whole  # type: ignore[misc]
+
+
+def test_heads_that_differ_in_their_tokens_share_a_reading() -> None:
+    """Each has its own token all the same."""
+    ours = reader()
+    for number in range(4):
+        taken = ours.take(b"GET /x HTTP/1.1\r\nHost: a\r\nauthorization: Bearer t%d\r\nX: y\r\n\r\n" % number)
+        assert taken is not None
+        assert (taken[0].credentials, taken[0].fields) == (b"Bearer t%d" % number, [b"X: y"])
+    assert list(ours._shapes) == [b"GET /x HTTP/1.1\r\nHost: a\r\nauthorization: Bearer \r\nX: y"]
+    assert not ours._known
+
+
+def test_d08_shapes_are_bounded() -> None:
+    """The oldest go first, and long ones are never kept."""
+    ours = reader()
+    for number in range(1200):
+        ours.take(b"GET /%d HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer t%d\r\n\r\n" % (number // 2, number))
+    for number in range(3):
+        ours.take(b"GET / HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer t%d\r\nX: %b\r\n\r\n" % (number, b"x" * 5000))
+    assert len(ours._shapes) == 512

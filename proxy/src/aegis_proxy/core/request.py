@@ -77,10 +77,17 @@ class Request(NamedTuple):
     secret: frozenset[bytes] = frozenset()
     again: bool = False
 
+    def with_token(self, token: bytes) -> "Request":
+        """The same with a bearer token as its credentials."""
+        return Request._make((*self[:_CREDENTIALS], b"Bearer " + token, *self[_CREDENTIALS + 1 :]))
+
     @property
     def repeatable(self) -> bool:
         """May be sent again when upstream has not looked at it, as far as we know (RFC 9110 section 9.2.2)."""
         return self.body is Body.NONE and self.method in _IDEMPOTENT
+
+
+_CREDENTIALS = Request._fields.index("credentials")
 
 
 def parse_request(block: bytes, role_of: Callable[[bytes], int], *, canonical: bool) -> Request:
@@ -96,11 +103,10 @@ def parse_request(block: bytes, role_of: Callable[[bytes], int], *, canonical: b
         raise _fault(block[:end])
     method, raw_target, minor = start.groups()
     section = block[end:]
-    section, token = _without_token(section)
     passing, read, plain = (_remembered if len(section) <= _REMEMBERED else _read_fields)(section, role_of)
     http_1_0 = minor == b"0"
     target, path, host = target_of(method, raw_target, read.get(field.HOST), canonical)
-    credentials = b"Bearer " + token if token else read.get(field.AUTHORIZATION)
+    credentials = read.get(field.AUTHORIZATION)
     absolute = raw_target[:1] not in b"/*"
     if plain:
         return Request(
@@ -138,29 +144,8 @@ class _Fields(NamedTuple):
 
 
 _PLAIN = frozenset({field.HOST, field.AUTHORIZATION})
-# Clients repeat their header fields to the letter, but for the token, which differs from caller to caller. Sections
-# without it up to this size are remembered, 512 of them at most.
+# Clients repeat their header fields to the letter; sections up to this size are remembered, 512 of them at most.
 _REMEMBERED = 4096
-_BEARER, _LOWER_BEARER = b"\r\nAuthorization: Bearer ", b"\r\nauthorization: Bearer "
-_VISIBLE = bytes(range(0x21, 0x7F))
-_CR = ord("\r")
-
-
-def _without_token(section: bytes) -> tuple[bytes, bytes]:
-    """(the section with the token of its first bearer line cut out, the token); an empty token where it stays.
-
-    The line itself stays, and what is cut out is visible ASCII to the line's end: the rest reads as it would with it.
-    """
-    start = section.find(_BEARER)
-    if start < 0:
-        start = section.find(_LOWER_BEARER)
-        if start < 0:
-            return section, b""
-    start += len(_BEARER)
-    end = section.find(_CR, start)
-    end = len(section) if end < 0 else end
-    token = section[start:end]
-    return (section, b"") if token.translate(None, _VISIBLE) else (section[:start] + section[end:], token)
 
 
 def _read_fields(section: bytes, role_of: Callable[[bytes], int]) -> _Fields:

@@ -1,11 +1,15 @@
-"""Takes requests off a stream of bytes, and knows the heads that come again to the letter."""
+"""Takes requests off a stream of bytes, and knows the heads that come again, to the letter or but for their token."""
 
 from collections.abc import Callable
+from typing import TypeVar
 
 from aegis_proxy.core.head import take_head
 from aegis_proxy.core.request import START_LINE, Request, parse_request
 
-# At most 512 heads of at most 4 KiB each, so strangers can fill 2 MiB and what those heads are parsed to.
+T = TypeVar("T")
+
+# At most 512 heads of at most 4 KiB each, and as many without their tokens, so strangers can fill 4 MiB and what those
+# heads are parsed to.
 _REMEMBERED = 512
 _LONGEST = 4096
 # Of how many heads it is known that they came once.
@@ -15,14 +19,16 @@ _SEEN = 4096
 class RequestReader:
     """`role_of` and `canonical` are those of `request.parse_request`.
 
-    A client's requests are often the same bytes. What they mean follows from the bytes alone, so it is remembered; who
-    sent them, and whether they may pass, does not, so it is judged each time.
+    A client's requests are often the same bytes, and those of several clients differ in their tokens alone. What they
+    mean follows from the bytes, so it is remembered; who sent them, and whether they may pass, does not: it is judged
+    each time.
     """
 
     def __init__(self, role_of: Callable[[bytes], int], *, canonical: bool) -> None:
         self._role_of = role_of
         self._canonical = canonical
         self._known: dict[bytes, tuple[Request, bytes]] = {}
+        self._shapes: dict[bytes, Request] = {}  # by what a head is without its token
         self._seen: set[int] = set()
 
     def take(self, buffer: bytes) -> tuple[Request, bytes] | None:
@@ -36,19 +42,54 @@ class RequestReader:
         split = take_head(buffer, START_LINE)
         if split is None:
             return None
-        taken = parse_request(split[0], self._role_of, canonical=self._canonical), split[1]
-        if short and not split[1]:
-            self._remember(buffer, taken)
+        taken = self._read(split[0]), split[1]
+        if short and not split[1] and self._comes_again(buffer):
+            _keep(self._known, buffer, (taken[0]._replace(again=True), b""))
         return taken
 
-    def _remember(self, head: bytes, taken: tuple[Request, bytes]) -> None:
-        """Once it comes a second time: most heads with a token or an id of their own never do."""
+    def _read(self, head: bytes) -> Request:
+        shape, token = without_token(head)
+        request = self._shapes.get(shape)
+        if request is None:
+            request = parse_request(shape, self._role_of, canonical=self._canonical)
+            if token and len(shape) <= _LONGEST and self._comes_again(shape):
+                _keep(self._shapes, shape, request)
+        return request.with_token(token) if token else request
+
+    def _comes_again(self, head: bytes) -> bool:
+        """Most heads with a path or an id of their own never do; to keep them would cost more than it saves."""
         fingerprint = hash(head)
-        if fingerprint not in self._seen:
-            if len(self._seen) >= _SEEN:
-                self._seen.clear()
-            self._seen.add(fingerprint)
-            return
-        if len(self._known) >= _REMEMBERED:
-            del self._known[next(iter(self._known))]
-        self._known[head] = taken[0]._replace(again=True), taken[1]
+        if fingerprint in self._seen:
+            return True
+        if len(self._seen) >= _SEEN:
+            self._seen.clear()
+        self._seen.add(fingerprint)
+        return False
+
+
+def _keep(known: dict[bytes, T], head: bytes, value: T) -> None:
+    if len(known) >= _REMEMBERED:
+        del known[next(iter(known))]
+    known[head] = value
+
+
+_BEARER, _LOWER_BEARER = b"\r\nAuthorization: Bearer ", b"\r\nauthorization: Bearer "
+_VISIBLE = bytes(range(0x21, 0x7F))
+_CR = ord("\r")
+
+
+def without_token(head: bytes) -> tuple[bytes, bytes]:
+    """(the head with the token of its first bearer line cut out, the token); an empty token where it stays.
+
+    The line itself stays, and what is cut out is visible ASCII to the line's end: the rest reads as it would with it.
+    """
+    start = head.find(_BEARER)
+    if start < 0:
+        start = head.find(_LOWER_BEARER)
+        if start < 0:
+            return head, b""
+    start += len(_BEARER)
+    end = head.find(_CR, start)
+    end = len(head) if end < 0 else end
+    token = head[start:end]
+    return (head, b"") if token.translate(None, _VISIBLE) else (head[:start] + head[end:], token)
