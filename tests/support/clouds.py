@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 from attrs import field, frozen
 
@@ -69,26 +70,28 @@ def cloud(name: str, cluster: ApiCluster, issuers: Http) -> Iterator[Cloud]:
     match name:
         case "aws":
             with Aws(issuers) as aws:
-
-                def issued() -> list[str]:
-                    return [part for one in aws.sessions.values() for part in (one.secret, one.token)]
-
-                yield Cloud(name, aws, tenancy_of(cluster, aws).provider(), tenancy_of(cluster, aws).provider(), issued)
+                one, other = tenancy_of(cluster, aws), tenancy_of(cluster, aws)
+                yield Cloud(name, aws, one.provider(), other.provider(), partial(_sessions, aws))
         case "cognito":
             with Aws(issuers) as aws:
-                strange = pool_of(cluster, aws).provider(provisioned=False)
-                yield Cloud(name, aws, pool_of(cluster, aws).provider(), strange)
+                pool, strange = pool_of(cluster, aws), pool_of(cluster, aws)
+                yield Cloud(name, aws, pool.provider(), strange.provider(provisioned=False), partial(_sessions, aws))
         case "azure":
             with Entra(issuers) as entra:
-                tenant, other = tenant_of(cluster, entra), tenant_of(cluster, entra)
+                tenant, stranger = tenant_of(cluster, entra), tenant_of(cluster, entra)
 
                 def named(*services: str) -> dict[str, object]:
                     return {"destinations": tenant.destinations(*services)}
 
-                yield Cloud(name, entra, tenant.provider(), other.provider(), name_destinations=named)
+                yield Cloud(name, entra, tenant.provider(), stranger.provider(), name_destinations=named)
         case "gcp":
             with Google(issuers) as google:
                 ours, others = mesh_of(cluster, google), mesh_of(cluster, google, "another-mesh")
                 yield Cloud(name, google, ours.provider(), others.provider())
         case _:
             raise LookupError(name)
+
+
+def _sessions(aws: Aws) -> list[str]:
+    """The secrets of the temporary credentials that STS gave away."""
+    return [part for one in aws.sessions.values() for part in (one.secret, one.token)]

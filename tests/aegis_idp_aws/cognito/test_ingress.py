@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 
 from aegis_api.names import Subject
-from aegis_idp.conformance import Cluster
+from aegis_idp.conformance import Cluster, ProviderUnderTest
 from aegis_idp.conformance.signing import SigningKey
 from aegis_proxy.core.tokens import Reason, TokenRefused
 from support.cognito_pool import PoolTenancy
 from support.ingress_judge import authorities, claims_of, forgeries, judged, made, refusal, token_of
+from support.ingress_suite import IngressSuite
 
 ORDERS, SAME_NAME = Subject("shop", "orders"), Subject("bank", "orders")
 
@@ -188,3 +189,9 @@ def test_another_clusters_namesake_is_somebody_else(tenancy: PoolTenancy) -> Non
         token = token_of(strange, ORDERS)
         assert judged(token, authorities(strange, {})) == ORDERS
         assert refusal(token, provider, {}) is Reason.NO_SUBJECT
+
+
+class TestIngress(IngressSuite):
+    @pytest.fixture
+    def provider(self, tenancy: PoolTenancy) -> ProviderUnderTest:
+        return tenancy.provider()
