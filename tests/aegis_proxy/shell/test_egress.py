@@ -199,17 +199,39 @@ def test_a_request_that_never_comes_again_is_not_kept() -> None:
     assert judge._standing == {}
 
 
-def test_a_redirected_connection_has_no_part_in_what_was_kept() -> None:
-    """The same bytes may be bound for another address."""
-    original: list[Address | None] = [None]
-    control: Any = SimpleNamespace(snapshot=SHARED, tokens=Tokens(aegis=b"t.t.t"))
+def test_e02_a_request_that_comes_again_may_be_bound_for_another_address() -> None:
+    """The same bytes on another redirected connection: each has the token by its own address alone."""
+    bound: list[Address | None] = [None]
+    tokens = Tokens(aegis=b"t.t.t")
+    control: Any = SimpleNamespace(snapshot=SHARED, tokens=tokens)
     names: Any = Names(orders_shop_svc="10.0.0.1")
-    judge = EgressSide(control, names, "shop", OWN, lambda _: original[0])
+    judge = EgressSide(control, names, "shop", OWN, lambda _: bound[0])
     request = asked(b"orders")._replace(again=True)
-    assert result(judge.route(request, APP)).label[0] == "token"
-    original[0] = ("1.2.3.4", 80)
+    ours, theirs = ("10.0.0.1", 80), ("1.2.3.4", 80)
+    for original in (None, theirs, ours, ours, theirs, None, ours, theirs):
+        bound[0] = original
+        route = result(judge.route(request, APP))
+        assert route.addresses == (original or ours,)
+        assert (b"Authorization" in route.head) is (original != theirs)
+    bound[0] = ours
+    assert judge.route(request, APP) is judge.route(request, APP)
+    names.known["orders.shop.svc"] = ("10.0.0.9",)  # which `ours` is no address of any more
     route = result(judge.route(request, APP))
-    assert (route.address, b"Authorization" in route.head) == (("1.2.3.4", 80), False)
+    assert (route.address, b"Authorization" in route.head) == (ours, False)
+
+
+def test_a_redirected_request_without_a_token_stands_whatever_its_name_leads_to() -> None:
+    """It is not looked up; but the next snapshot may say that the host gets the token."""
+    control: Any = SimpleNamespace(snapshot=Snapshot(1), tokens=Tokens(aegis=b"t.t.t"))
+    names: Any = Names()
+    judge = EgressSide(control, names, "shop", OWN, lambda _: ("10.0.0.1", 80))
+    request = asked(b"orders")._replace(again=True)
+    first = judge.route(request, APP)
+    assert judge.route(request, APP) is first
+    assert result(first).label[0] == "plain"
+    control.snapshot = SHARED
+    names.known["orders.shop.svc"] = ("10.0.0.1",)
+    assert result(judge.route(request, APP)).label[0] == "token"
 
 
 def test_what_nobody_foresaw_is_no_refusal() -> None:

@@ -30,25 +30,30 @@ _TOKEN, _PLAIN, _CONNECT = (("token", "", "", "", ""), ("plain", "", "", "", "")
 
 
 class _Standing:
-    """What a request came to, and all that decided. No value with a repr: the route's head holds the token."""
+    """What a request came to, and all that decided. No value with a repr: the route's head holds the token.
 
-    __slots__ = ("found", "goal", "request", "route", "snapshot", "token")
+    `found` is what the resolver had at hand, None where it was not asked.
+    """
+
+    __slots__ = ("found", "goal", "original", "request", "route", "snapshot", "token")
+
+    route: Route
 
     def __init__(
         self,
         request: Request,
         snapshot: Snapshot,
         goal: Destination,
-        found: Address | tuple[str, ...],
+        original: Address | None,
+        found: Address | tuple[str, ...] | None,
         token: bytes,
-        route: Route,
     ) -> None:
         self.request = request
         self.snapshot = snapshot
         self.goal = goal
+        self.original = original
         self.found = found
         self.token = token
-        self.route = route
 
 
 class EgressSide:
@@ -85,40 +90,47 @@ class EgressSide:
         if request.method == b"CONNECT":
             return self._connect(request, connection)
         original = self._original(connection)
-        if original is not None:
-            return Deferred.fromCoroutine(self._redirected(request, self._goal(request), original))
-        if request.again and (route := self._still_standing(request)) is not None:
+        if request.again and (route := self._still_standing(request, original)) is not None:
             return route
         goal = self._goal(request)
+        if original is not None and not goal.audience:
+            return self._kept(_Standing(request, self._control.snapshot, goal, original, None, b""), (original,))
         address = self._resolver.fixed(goal.host, goal.port)
         known = () if address is not None else self._resolver.addresses(goal.host)
         if isinstance(known, Deferred):
-            return Deferred.fromCoroutine(self._resolved(request, known))
-        addresses = (address,) if address is not None else _at_port(known, goal.port)
-        token = self._token(goal.audience)
+            return Deferred.fromCoroutine(self._resolved(request, known, original))
+        found = (address,) if address is not None else _at_port(known, goal.port)
+        audience, addresses = _led(goal, found, original)
+        token = self._token(audience)
         if not isinstance(token, bytes):
             return Deferred.fromCoroutine(self._with_token(request, token, addresses))
-        route = self._route(request, token, addresses)
-        if request.again:
-            self._keep(_Standing(request, self._control.snapshot, goal, address or known, token, route))
-        return route
+        if audience != goal.audience:
+            return self._route(request, token, addresses)
+        standing = _Standing(request, self._control.snapshot, goal, original, address or known, token)
+        return self._kept(standing, addresses)
 
-    def _still_standing(self, request: Request) -> Route | None:
+    def _still_standing(self, request: Request, original: Address | None) -> Route | None:
         """What this very request came to before, if all that decided is the same: snapshot, addresses and token."""
         standing = self._standing.get(id(request))
-        if standing is None or standing.snapshot is not self._control.snapshot:
+        if standing is None or standing.original != original:
             return None
         goal, tokens = standing.goal, self._control.tokens
         token = tokens.cached(goal.audience) if goal.audience and tokens is not None else b""
-        if token is not standing.token:
+        if token is not standing.token or standing.snapshot is not self._control.snapshot:
             self._standing.clear()  # a token that is not sent any more is not kept either
             return None
-        return standing.route if self._resolver.at_hand(goal.host, goal.port) is standing.found else None
+        if standing.found is None or self._resolver.at_hand(goal.host, goal.port) is standing.found:
+            return standing.route
+        return None
 
-    def _keep(self, standing: "_Standing") -> None:
-        if len(self._standing) >= _MOST_STANDING:
-            del self._standing[next(iter(self._standing))]
-        self._standing[id(standing.request)] = standing  # which keeps the request, so that no other one gets its id
+    def _kept(self, standing: "_Standing", addresses: Addresses) -> Route:
+        request = standing.request
+        route = standing.route = self._route(request, standing.token, addresses)
+        if request.again:
+            if len(self._standing) >= _MOST_STANDING:
+                del self._standing[next(iter(self._standing))]
+            self._standing[id(request)] = standing  # which keeps the request, so that no other one gets its id
+        return route
 
     def _goal(self, request: Request) -> Destination:
         """By the snapshot of the moment. Whoever waits asks again afterwards, so that one snapshot decides all."""
@@ -152,35 +164,24 @@ class EgressSide:
 
     async def _looked_up(self, goal: Destination) -> Route:
         found = self._resolver.addresses(goal.host)
-        return self._tunnel(_at_port(found if isinstance(found, tuple) else await found, goal.port))
+        known = found if isinstance(found, tuple) else await found
+        return self._tunnel(_at_port(known, goal.port)[:_MOST_ADDRESSES])
 
     def _tunnel(self, addresses: Addresses) -> Route:
         first, *others = self._permitted(addresses)
         return Route(first, b"", _CONNECT, others=tuple(others))
 
-    async def _resolved(self, request: Request, found: "Deferred[tuple[str, ...]]") -> Route:
-        known = await found
+    async def _resolved(
+        self, request: Request, looked_up: "Deferred[tuple[str, ...]]", original: Address | None
+    ) -> Route:
+        known = await looked_up
         goal = self._goal(request)
-        token = self._token(goal.audience)
-        addresses = _at_port(known, goal.port)
+        audience, addresses = _led(goal, _at_port(known, goal.port), original)
+        token = self._token(audience)
         return self._route(request, token if isinstance(token, bytes) else await token, addresses)
 
     async def _with_token(self, request: Request, token: "Deferred[bytes]", addresses: Addresses) -> Route:
         return self._route(request, await token, addresses)
-
-    async def _redirected(self, request: Request, goal: Destination, original: Address) -> Route:
-        """On to where the app was going; with a token only if that is an address of the host the request names."""
-        audience = goal.audience
-        if audience:
-            fixed = self._resolver.fixed(goal.host, goal.port)
-            found = self._resolver.addresses(goal.host) if fixed is None else ()
-            if isinstance(found, Deferred):
-                found = await found
-                audience = self._goal(request).audience
-            if original not in [fixed, *((address, goal.port) for address in found)]:
-                audience = ""
-        token = self._token(audience)
-        return self._route(request, token if isinstance(token, bytes) else await token, (original,))
 
     def _token(self, audience: str) -> "bytes | Deferred[bytes]":
         """The token for an audience, nothing for none. Raises, or fails with, Refused: never the request without it."""
@@ -211,8 +212,17 @@ class EgressSide:
 
 
 def _at_port(hosts: tuple[str, ...], port: int) -> Addresses:
-    """What is tried of a name that has many addresses."""
-    return tuple((host, port) for host in hosts[:_MOST_ADDRESSES])
+    return tuple((host, port) for host in hosts)
+
+
+def _led(goal: Destination, found: Addresses, original: Address | None) -> tuple[str, Addresses]:
+    """(audience of the token, addresses to try), where `found` are the addresses of the host that the request names.
+
+    A redirected connection goes on to where it was going; with a token only if that is one of them.
+    """
+    if original is None:
+        return goal.audience, found[:_MOST_ADDRESSES]
+    return (goal.audience if original in found else ""), (original,)
 
 
 def _refused(failure: Failure) -> Failure:
