@@ -8,9 +8,10 @@ import re
 import time
 from base64 import b64encode, urlsafe_b64decode
 from collections.abc import Callable, Iterable, Mapping
+from threading import Lock
 from typing import Any
 
-from attrs import field, frozen
+from attrs import define, field, frozen
 
 from aegis_idp.conformance.loopback import Answer, Received
 from aegis_idp.conformance.signing import KeyRing
@@ -28,13 +29,21 @@ _POOL_ARN = "https://cognito-identity.amazonaws.com/identity-pool-arn"
 Json = Mapping[str, Any]
 
 
-@frozen
+@define(eq=False)
 class Service:
-    """Cognito for all accounts: one issuer, one set of keys."""
+    """Cognito for all accounts: one issuer, one set of keys, which are made when they are needed first."""
 
     issuer: str
     accounts: Mapping[str, Account] = field(repr=False)
-    keys: KeyRing = field(factory=lambda: KeyRing("RS512"), repr=False)
+    _keys: KeyRing | None = field(default=None, init=False, repr=False)
+    _lock: Lock = field(factory=Lock, init=False, repr=False)
+
+    @property
+    def keys(self) -> KeyRing:
+        with self._lock:
+            if self._keys is None:
+                self._keys = KeyRing("RS512")
+            return self._keys
 
     def answered(self, request: Received, signed: Callable[[], Session]) -> Answer:
         """The answer to a call; `signed` says whose it is. Raises Refusal."""
