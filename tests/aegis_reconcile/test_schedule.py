@@ -2,6 +2,7 @@
 
 from bisect import bisect_left
 from datetime import UTC, datetime
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -69,6 +70,15 @@ def test_each_is_asked_about_once_in_a_period(uid: str, start: int, asked: int, 
     first = last + wait
     assert not is_due(identity(uid, at(first)), at(first + PERIOD - 1))
     assert is_due(identity(uid, at(first)), at(first + PERIOD))
+
+
+def test_the_load_is_even() -> None:
+    """Of 1,000 that were asked about in the same second, about 100 are due in each minute of the period."""
+    start, known = 1_800_000_000, [identity(f"uid-{number}", at(1_800_000_000)) for number in range(1000)]
+    due = [sum(is_due(each, at(start + minute * 60)) for each in known) for minute in range(PERIOD // 60 + 1)]
+    loads = [later - earlier for earlier, later in pairwise(due)]
+    assert sum(loads) == len(known)
+    assert 70 < min(loads) <= max(loads) < 130
 
 
 def test_order_of_a_tick() -> None:

@@ -48,10 +48,13 @@ class Instead:
     def api_server(self) -> str | None:
         return self._http.api_server
 
+    def _is_meant(self, method: str, url: str, headers: Mapping[str, str]) -> bool:
+        return method == self._method and self._part in url
+
     async def request(
         self, method: str, url: str, *, headers: Mapping[str, str] = {}, body: bytes = b"", as_pod: bool = False
     ) -> Response:
-        if method == self._method and self._part in url:
+        if self._is_meant(method, url, headers):
             return self._response
         return await self._http.request(method, url, headers=headers, body=body, as_pod=as_pod)
 

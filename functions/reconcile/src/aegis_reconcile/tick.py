@@ -8,7 +8,16 @@ from attrs import frozen
 
 from aegis_reconcile.lanes import in_lanes
 from aegis_reconcile.looks import Looks
-from aegis_reconcile.objects import CLUSTER_IDENTITY_PROVIDER, IDENTITY, IDENTITY_PROVIDER, INGRESS_POLICY, key_of, text
+from aegis_reconcile.objects import (
+    CLUSTER_IDENTITY_PROVIDER,
+    IDENTITY,
+    IDENTITY_PROVIDER,
+    INGRESS_POLICY,
+    Key,
+    Object,
+    key_of,
+    text,
+)
 from aegis_reconcile.observe import meshed_namespaces, provider_document, provider_key
 from aegis_reconcile.outcome import Later, Left
 from aegis_reconcile.plan.answers import Problem
@@ -41,17 +50,22 @@ class Tick:
         return [item for item in left if isinstance(item, Later)]
 
     def _identities(self) -> list[Left]:
-        """Those that are due, and those for which there is something to do, side by side for each provider."""
+        """Side by side for each provider, those first that are due."""
         looks, now = self.looks, self.looks.now()
         groups: dict[Hashable, list[_Look]] = {}
-        for identity in sorted(looks.cluster.list(IDENTITY), key=urgency(now)):
-            if not is_due(identity, now) and looks.is_at_rest(identity):
-                continue
+        known = sorted(looks.cluster.list(IDENTITY), key=urgency(now))
+        for identity in sorted(known, key=lambda identity: not is_due(identity, now)):
             key = key_of(IDENTITY, identity)
             provider = provider_document(looks.cluster, key.namespace, text(identity, "spec", "provider"))
             group = None if isinstance(provider, Problem) else provider_key(provider)
-            groups.setdefault(group, []).append(partial(looks.identity, key, thorough=True))
+            groups.setdefault(group, []).append(partial(self._identity, key, identity, now))
         return self._in_lanes(groups)
+
+    def _identity(self, key: Key, identity: Object, now: str) -> Left:
+        """One that is not due is looked at only if there is something to do by what the API server says."""
+        if not is_due(identity, now) and self.looks.is_at_rest(identity):
+            return None
+        return self.looks.identity(key, thorough=True)
 
     def _in_lanes(self, groups: dict[Hashable, list[_Look]]) -> list[Left]:
         done = in_lanes(groups, lambda look: look(), self.late)

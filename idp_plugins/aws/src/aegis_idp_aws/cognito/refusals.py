@@ -34,8 +34,8 @@ def with_way_out(pool: Pool) -> Iterator[None]:
     except Refused as error:
         if error.code == "AccessDeniedException":
             message = (
-                f"{error}; if this lasts longer than a minute after a change: look at the policies of "
-                f"{pool.settings.provision_as}"
+                f"{error}; if this lasts longer than a minute after a change: its policies must allow "
+                f"{pool.settings.provision_as} this, as in docs/providers/aws.md"
             )
             raise Spreading(message) from error
         hint = _HINTS.get(error.code, "CloudTrail holds this call").format(
