@@ -52,12 +52,12 @@ def test_the_seeds_show_all_that_can_happen(proxy: MemoryProxy) -> None:
 
 @given(message=MUTANTS, seed=st.integers(0, 2**16))
 @settings(max_examples=300)
-def test_p40_no_request_of_an_app_breaks_the_oracle(proxy: MemoryProxy, message: bytes, seed: int) -> None:
+def test_e01_no_request_of_an_app_breaks_the_oracle(proxy: MemoryProxy, message: bytes, seed: int) -> None:
     """Whatever the bytes and the pieces they come in."""
     assert unexplained(outbound_verdict(proxy, message, seed)[1], message) == []
 
 
-def test_p40_a_run_finds_nothing() -> None:
+def test_e01_a_run_finds_nothing() -> None:
     """The run that CI makes on every change, on mutants that never change."""
     said: list[str] = []
     assert run("outbound", 0, 2000, report=said.append) == 0

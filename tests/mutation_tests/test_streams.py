@@ -59,16 +59,16 @@ def test_the_seeds_pass(proxy: MemoryProxy, message: bytes) -> None:
 
 @given(message=MUTANTS, seed=st.integers(0, 2**16))
 @settings(max_examples=200)
-def test_m05_no_frames_break_the_oracle(proxy: MemoryProxy, message: bytes, seed: int) -> None:
+def test_no_frames_break_the_oracle(proxy: MemoryProxy, message: bytes, seed: int) -> None:
     """Whatever they are and the pieces they come in."""
     assert frames_verdict(proxy, message, seed)[1] == []
 
 
-def test_m05_a_run_finds_nothing() -> None:
+def test_a_run_finds_nothing() -> None:
     """The run that CI makes on every change, on mutants that never change."""
     said: list[str] = []
-    assert run("frames", 0, 1000, report=said.append) == 0
-    assert said[-2].startswith("frames: 1000 mutants from seed 0")
+    assert run("frames", 0, 500, report=said.append) == 0
+    assert said[-2].startswith("frames: 500 mutants from seed 0")
 
 
 @pytest.mark.parametrize("number", [3811, 4049, 7605, 8850, 11964, 13159])
