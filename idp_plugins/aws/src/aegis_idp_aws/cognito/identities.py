@@ -110,7 +110,7 @@ async def make_identity(identities: Identities, request: ProvisionRequest) -> Pr
     if identity is None:
         identity = await identity_of(identities.pool, shown, identities.http)
         await identities.require_own(identity, mark)
-        await identities.is_signed_in(identity)
+        await identities.is_signed_in(identity)  # it is; asked for the logins that should not be there
     await identities.link(identity, mark, shown)
     return _made(identity, subject)
 
