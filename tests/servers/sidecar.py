@@ -20,6 +20,9 @@ from support.waiting import eventually
 
 LISTENING_SECONDS = 30.0
 _REFUSED = re.compile(r'aegis_requests_total\{direction="inbound",decision="deny",reason="(\w+)".*\} ([0-9]+)')
+_ALLOWED = re.compile(
+    r'aegis_requests_total\{direction="inbound",decision="allow",reason="",provider="(\w+)".*\} (\d+)'
+)
 
 
 class Sidecar:
@@ -99,6 +102,10 @@ class Sidecar:
     def refusals(self) -> Counter[str]:
         """How often requests from outside were refused, by reason."""
         return Counter({reason: int(count) for reason, count in _REFUSED.findall(self.metrics())})
+
+    def vouched(self) -> Counter[str]:
+        """How often requests from outside were let through, by the provider that vouched for their caller."""
+        return Counter({name: int(count) for name, count in _ALLOWED.findall(self.metrics())})
 
     def metrics(self) -> str:
         """What Prometheus reads."""

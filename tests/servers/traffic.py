@@ -36,7 +36,7 @@ class Traffic:
     def more(self, number: int = 20) -> None:
         """Waits until that many more requests were answered."""
         wanted = self.answers.total() + number
-        eventually(lambda: self.answers.total() >= wanted, 120)
+        eventually(lambda: self.answers.total() >= wanted, 300)
 
     def _run(self) -> None:
         while not self._over.is_set():

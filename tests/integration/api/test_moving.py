@@ -4,7 +4,6 @@ From the cluster's own tokens to those of an OpenID Connect server, and back. te
 with Vault, at which something is made for each identity.
 """
 
-import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -25,10 +24,7 @@ from support.oidc_server import OidcServer, TrustedIssuer
 from support.recording_origin import RecordingOrigin
 from support.waiting import eventually
 
-SECONDS = 120.0
-_ALLOWED = re.compile(
-    r'aegis_requests_total\{direction="inbound",decision="allow",reason="",provider="(\w+)".*\} (\d+)'
-)
+SECONDS = 300.0
 
 
 @pytest.fixture(scope="module")
@@ -106,11 +102,6 @@ class Shop(MeshNamespace):
         return self.sidecar(name, {**ingress, "identity": "orders", "identity.provider": providers}, app)
 
 
-def vouched(proxy: Sidecar) -> Counter[str]:
-    """How many requests were let through, by the provider that vouched for their caller."""
-    return Counter({name: int(count) for name, count in _ALLOWED.findall(proxy.metrics())})
-
-
 def test_a_mesh_moves_and_not_one_request_is_refused(
     function: ReconcileProcess, namespace: str, oidc: OidcServer, tmp_path: Path
 ) -> None:
@@ -130,9 +121,9 @@ def test_a_mesh_moves_and_not_one_request_is_refused(
 
         def arrived(provider: str) -> bool:
             """Whether the caller sends tokens of that provider, and no others any more."""
-            before = vouched(both)
+            before = both.vouched()
             traffic.more()
-            new = vouched(both) - before
+            new = both.vouched() - before
             return set(new) == {provider} and calling.describe()["leaving"] is None
 
         with Traffic(send) as traffic:

@@ -3,6 +3,7 @@
 The reconcile function shows Vault a token of its own ServiceAccount, and sidecars those that the API server projects.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -14,6 +15,7 @@ from aegis_api.names import Subject
 from servers.control_plane import ControlPlane
 from servers.deployment import SYSTEM, UserNamespace
 from servers.sidecar import Sidecar
+from servers.traffic import Traffic
 from servers.vault import Mount, VaultServer, clear
 from support.admission import pod
 from support.kube_client import Object
@@ -124,6 +126,53 @@ def test_a_token_for_one_service_is_refused_by_the_next(
             assert calling.send(f"http://{host}/", host).status == 200
             tokens.append((app.requests[0].value(b"authorization") or b"").decode().removeprefix("Bearer "))
         assert [serving.call(token).status for token in tokens] == [200, 401]
+
+
+def test_a_mesh_moves_to_vault_and_back_and_not_one_request_is_refused(
+    mesh: ControlPlane, namespace: str, vault_server: VaultServer, mount: Mount, tmp_path: Path
+) -> None:
+    """From the cluster's own tokens, under traffic. What Vault had for the identity goes, and the policy stays."""
+    shop = Shop(mesh, namespace, vault_server, mount)
+    shop.put("IdentityProvider", "old", {"type": "kubernetes", "audience": "old-mesh"})
+    host = f"orders.{namespace}.svc"
+    spec = {"egress": {"hosts": [host]}}
+
+    def move(name: str, provider: str) -> str:
+        return shop.put("Identity", name, {**spec, "provider": provider})
+
+    identities = [move(name, "old") for name in ("caller", "orders")]
+    eventually(lambda: all(shop.condition(path) == "True" for path in identities), 60)
+    shop.policy("orders", {"identities": ["caller"], "methods": ["GET"], "paths": ["/orders"]})
+    both = {"identity.provider": "old,vault"}
+    pods = [
+        shop.pod("orders", **INGRESS, ingress_policy="orders", **both),
+        shop.pod("caller", egress="true", redirect="none", **both),
+    ]
+    with ExitStack() as stack:
+        app = stack.enter_context(RecordingOrigin())
+        serving = stack.enter_context(Sidecar(mesh, pods[0], _folder(tmp_path, "orders"), app.port))
+        serving.wait_until_ready()
+        destinations = {f"{host}:80": serving.port("ingress")}
+        calling = stack.enter_context(Sidecar(mesh, pods[1], _folder(tmp_path, "caller"), destinations=destinations))
+        calling.wait_until_ready()
+
+        def arrived(provider: str) -> bool:
+            before = serving.vouched()
+            traffic.more()
+            return set(serving.vouched() - before) == {provider}
+
+        with Traffic(lambda: calling.send(f"http://{host}/orders/7", host).status) as traffic:
+            assert arrived("old")
+            move("caller", "vault")
+            eventually(lambda: arrived("vault"), 300)
+            assert _roles(vault_server, namespace) == ["caller"]
+            move("caller", "old")
+            eventually(lambda: arrived("old"), 300)
+            eventually(lambda: _roles(vault_server, namespace) == [], 60)
+            traffic.more()
+        assert set(traffic.answers) == {200}, traffic.answers
+        assert serving.refusals() == Counter()
+        assert calling.describe()["leaving"] is None
 
 
 def test_a_vault_that_is_away_keeps_what_was_made(
