@@ -40,10 +40,12 @@ def plan_principals(
     """
     known = tuple(identities)
     told, since = mapping(provider, "status", PRINCIPALS), mapping(provider, "status", LEAVING)
+    claimed = {principal_of(identity) for identity in known if _counts(provider, identity)}
+    moved = {text(identity, "status", "subject") for identity in known if _is_elsewhere(provider, identity)}
     leaving = {
         principal: text({"since": since.get(principal, now)}, "since")
         for principal, subject in told.items()
-        if _has_moved(provider, principal, subject, known)
+        if principal not in claimed and subject in moved
     }
     leaving = {principal: begin for principal, begin in leaving.items() if age(begin) < LEAVING_SECONDS}
     table = {**_table(provider, known), **{principal: told[principal] for principal in leaving}}
@@ -54,17 +56,10 @@ def plan_principals(
     return (WriteStatus(key_of(resource, provider), text(provider, "metadata", "resourceVersion"), status),)
 
 
-def _has_moved(provider: Object, principal: str, subject: str, identities: Iterable[Object]) -> bool:
-    """Whether the identity of that subject lives on, at another provider, and nobody has its id here."""
-    if any(_counts(provider, identity) and principal_of(identity) == principal for identity in identities):
-        return False
-    uid = text(provider, "metadata", "uid")
-    return any(
-        text(identity, "status", "subject") == subject
-        and text(identity, "status", "providerUid") != uid
-        and not text(identity, "metadata", "deletionTimestamp")
-        for identity in identities
-    )
+def _is_elsewhere(provider: Object, identity: Object) -> bool:
+    """Whether an identity that is to live on is not of this provider."""
+    of_another = text(identity, "status", "providerUid") != text(provider, "metadata", "uid")
+    return of_another and not text(identity, "metadata", "deletionTimestamp")
 
 
 def _table(provider: Object, identities: Iterable[Object]) -> Mapping[str, str]:
