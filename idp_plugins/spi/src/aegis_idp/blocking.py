@@ -1,6 +1,7 @@
 """The HTTP client of a host that may block: a thread of the reconcile function, a command, a test."""
 
 import http.client
+import os
 import socket
 import ssl
 import threading
@@ -115,16 +116,16 @@ class BlockingHttp:
 
 def _trust(ca_file: str | None) -> ssl.SSLContext:
     """Who vouches for servers. Reading that takes some 50 ms of CPU, so it is done again only when the file changes."""
-    file = ca_file or ssl.get_default_verify_paths().cafile
+    system = ssl.get_default_verify_paths()
+    file = ca_file or os.environ.get(system.openssl_cafile_env) or system.openssl_cafile
     version = 0
-    if file is not None:
-        with suppress(OSError):  # what cannot be read is said by who reads it
-            version = Path(file).stat().st_mtime_ns
+    with suppress(OSError):  # what cannot be read is said by who reads it
+        version = Path(file).stat().st_mtime_ns
     return _read_trust(ca_file, file, version)
 
 
 @lru_cache(maxsize=16)
-def _read_trust(ca_file: str | None, file: str | None, version: int) -> ssl.SSLContext:
+def _read_trust(ca_file: str | None, file: str, version: int) -> ssl.SSLContext:
     return ssl.create_default_context(cafile=ca_file)
 
 
