@@ -25,7 +25,7 @@ MUTANTS = st.builds(
     st.sampled_from(FRAMES),
     st.lists(st.tuples(st.sampled_from(FRAME_OPERATORS), st.integers(0, 2**32 - 1)), max_size=5),
 )
-operators = pytest.mark.parametrize("operator", {*FRAME_OPERATORS}, ids=lambda operator: operator.__name__)
+operators = pytest.mark.parametrize("operator", dict.fromkeys(FRAME_OPERATORS), ids=lambda operator: operator.__name__)
 
 
 @pytest.fixture(scope="module")
