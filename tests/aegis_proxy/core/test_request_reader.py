@@ -69,7 +69,7 @@ def test_a_refusal_is_a_refusal_each_time() -> None:
     assert not ours._known
 
 
-def test_d08_what_is_remembered_is_bounded() -> None:
+def test_what_is_remembered_is_bounded() -> None:
     """The oldest go first, and long heads are never kept."""
     ours = reader()
     for number in range(1200):
@@ -122,7 +122,19 @@ def test_heads_that_differ_in_their_tokens_share_a_reading() -> None:
     assert not ours._known
 
 
-def test_d08_shapes_are_bounded() -> None:
+def test_a_caller_who_asks_for_another_path_each_time() -> None:
+    """Its fields are the same bytes: they are read as they are, with its token, and no shape of a head is kept."""
+    ours = reader()
+    for number in range(1200):
+        head = b"GET /%d HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer t" % number
+        assert ours.take(head + b"\r\n\r\n") == (parse_request(head, ingress_role, canonical=True), b"")
+    assert not ours._shapes
+    for number in range(1200):
+        ours.take(b"GET / HTTP/1.1\r\nHost: %d\r\n\r\n" % number)
+    assert len(ours._sections_seen) <= 512
+
+
+def test_shapes_are_bounded() -> None:
     """The oldest go first, and long ones are never kept."""
     ours = reader()
     for number in range(1200):

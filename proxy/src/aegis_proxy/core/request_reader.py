@@ -12,8 +12,9 @@ T = TypeVar("T")
 # heads are parsed to.
 _REMEMBERED = 512
 _LONGEST = 4096
-# Of how many heads it is known that they came once.
+# Of how many heads, and of how many sections of fields with their token, it is known that they came once.
 _SEEN = 4096
+_SECTIONS_SEEN = 512
 
 
 class RequestReader:
@@ -30,6 +31,7 @@ class RequestReader:
         self._known: dict[bytes, tuple[Request, bytes]] = {}
         self._shapes: dict[bytes, Request] = {}  # by what a head is without its token
         self._seen: set[int] = set()
+        self._sections_seen: set[int] = set()
 
     def take(self, buffer: bytes) -> tuple[Request, bytes] | None:
         """The request whose head `buffer` begins with, and the rest; None while the head is incomplete.
@@ -43,28 +45,32 @@ class RequestReader:
         if split is None:
             return None
         taken = self._read(split[0]), split[1]
-        if short and not split[1] and self._comes_again(buffer):
+        if short and not split[1] and _comes_again(self._seen, _SEEN, buffer):
             _keep(self._known, buffer, (taken[0]._replace(again=True), b""))
         return taken
 
     def _read(self, head: bytes) -> Request:
+        if _comes_again(self._sections_seen, _SECTIONS_SEEN, head[head.find(b"\r\n") :]):
+            # A caller with another path each time: its fields are known to the letter, which is cheaper than the cut.
+            return parse_request(head, self._role_of, canonical=self._canonical)
         shape, token = without_token(head)
         request = self._shapes.get(shape)
         if request is None:
             request = parse_request(shape, self._role_of, canonical=self._canonical)
-            if token and len(shape) <= _LONGEST and self._comes_again(shape):
+            if token and len(shape) <= _LONGEST and _comes_again(self._seen, _SEEN, shape):
                 _keep(self._shapes, shape, request)
         return request.with_token(token) if token else request
 
-    def _comes_again(self, head: bytes) -> bool:
-        """Most heads with a path or an id of their own never do; to keep them would cost more than it saves."""
-        fingerprint = hash(head)
-        if fingerprint in self._seen:
-            return True
-        if len(self._seen) >= _SEEN:
-            self._seen.clear()
-        self._seen.add(fingerprint)
-        return False
+
+def _comes_again(seen: set[int], most: int, data: bytes) -> bool:
+    """Most heads with a path or an id of their own never do; to keep them would cost more than it saves."""
+    fingerprint = hash(data)
+    if fingerprint in seen:
+        return True
+    if len(seen) >= most:
+        seen.clear()
+    seen.add(fingerprint)
+    return False
 
 
 def _keep(known: dict[bytes, T], head: bytes, value: T) -> None:
