@@ -18,7 +18,7 @@ POOL = Pool(AwsSettings("111122223333", "https://i.example", "eu-west-1", COGNIT
 @pytest.mark.parametrize(
     ("code", "kind", "said"),
     [
-        ("AccessDeniedException", Spreading, rf"longer than a minute.*policies of {ROLE}"),
+        ("AccessDeniedException", Spreading, rf"longer than a minute.*policies must allow {ROLE}"),
         ("NotAuthorizedException", Refused, r"pool eu-west-1:0a.* must list arn:.*oidc\.example.*RSA.*clocks"),
         ("NotAuthorizedException", Refused, r"client id cognito-identity\.amazonaws\.com"),
         ("InvalidParameterException", Refused, r"basic \(classic\) flow"),
