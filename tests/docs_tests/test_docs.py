@@ -40,6 +40,15 @@ def test_links_lead_somewhere(each: Page) -> None:
         assert not anchor or anchor in Page(target, target.read_text("utf-8")).anchors(), link
 
 
+@every_page
+def test_tables_are_whole(each: Page) -> None:
+    """A head, its rule, and a row at least, all with as many cells."""
+    for table in each.tables():
+        assert len(table) > 2, table
+        assert set("".join(table[1])) <= set("-:"), table[1]
+        assert {len(row) for row in table} == {len(table[0])}, table[0]
+
+
 PLUGIN = ROOT / "idp_plugins" / "template"
 FOLDERS = r"crds|idp_plugins|proxy|functions|knative|tests|docs|\.ci|aegis_\w+"
 PATH = re.compile(rf"(?:{FOLDERS})(?:/[\w.-]+)+/?")

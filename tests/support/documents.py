@@ -1,7 +1,7 @@
 """The project's documents, taken apart: pages, fenced blocks, tables, links, and what is named in backticks."""
 
 import re
-from collections.abc import Iterator
+from itertools import groupby
 from pathlib import Path
 
 from attrs import frozen
@@ -48,17 +48,12 @@ class Page:
 
     def table(self, first: str) -> list[list[str]]:
         """The rows of all tables whose first column is called `first`, cell by cell."""
-        return [row for header, row in self._rows() if header[0] == first]
+        return [row for table in self.tables() if table[0][0] == first for row in table[2:]]
 
-    def _rows(self) -> Iterator[tuple[list[str], list[str]]]:
-        header: list[str] | None = None
-        for line in self.prose.splitlines():
-            if not line.startswith("|"):
-                header = None
-            elif header is None:
-                header = _cells(line)
-            elif not set(line) <= set("|-: "):
-                yield header, _cells(line)
+    def tables(self) -> list[list[list[str]]]:
+        """The lines of each table, cell by cell: its head, its rule, and its rows."""
+        lines = groupby(self.prose.splitlines(), key=lambda line: line.startswith("|"))
+        return [[_cells(line) for line in table] for is_table, table in lines if is_table]
 
 
 def _cells(line: str) -> list[str]:
