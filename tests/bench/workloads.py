@@ -116,7 +116,7 @@ WORKLOADS = (
     Workload(
         "fresh-rs256",
         "the same with a token never seen before on every request, RS256",
-        ClosedLoop(seconds=1, fresh_tokens=12_000),
+        ClosedLoop(seconds=1, fresh_tokens=20_000),
         _all(Mesh(), HAProxy(), Envoy()),
         _FRESH,
     ),
